@@ -1,0 +1,1 @@
+SELECT count(*) FROM floor.q WHERE state = 'ready';

@@ -1,0 +1,59 @@
+/*
+ * clock.c - the engine's clock.
+ */
+#include "base/clock.h"
+
+#include "base/error.h"
+#include "base/setting.h"
+
+#define EPOCH_SHIFT_US ((POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * USECS_PER_DAY)
+
+int64
+ff_now_ms(void)
+{
+	if (ff_test_now_ms != 0)
+		return ff_test_now_ms;
+	return (GetCurrentTimestamp() + EPOCH_SHIFT_US) / 1000;
+}
+
+int64
+ff_after_ms(int64 now_ms, int64 duration_ms)
+{
+	return duration_ms > FF_MAX_INSTANT_MS - now_ms ? FF_MAX_INSTANT_MS : now_ms + duration_ms;
+}
+
+void
+ff_check_instant(int64 ms, const char *argument)
+{
+	if (ms < 0 || ms > FF_MAX_INSTANT_MS)
+		ff_raise_rule(FF_INVALID_INPUT, "out_of_range",
+					  psprintf("%s is out of range", argument),
+					  "an instant lies between 1970-01-01 and 9999-12-31 UTC");
+}
+
+int64
+ff_instant_to_ms(TimestampTz at, const char *argument)
+{
+	int64		us;
+	int64		ms;
+
+	if (TIMESTAMP_NOT_FINITE(at))
+		ff_raise_rule(FF_INVALID_INPUT, "out_of_range",
+					  psprintf("%s must be finite", argument), "an instant is needed");
+	us = at + EPOCH_SHIFT_US;
+	ms = us / 1000 - (us % 1000 < 0 ? 1 : 0);
+	ff_check_instant(ms, argument);
+	return ms;
+}
+
+NullableDatum
+ff_instant(int64 ms)
+{
+	return ff_value(TimestampTzGetDatum(ms * 1000 - EPOCH_SHIFT_US));
+}
+
+NullableDatum
+ff_maybe_instant(FfInt8 ms)
+{
+	return ms.isset ? ff_instant(ms.value) : ff_null();
+}

@@ -1,0 +1,33 @@
+/*
+ * compat.h - the one place that knows how PostgreSQL 14 to 18 differ.
+ *
+ * Every file of the extension includes it first, instead of postgres.h.
+ */
+#ifndef FF_COMPAT_H
+#define FF_COMPAT_H
+
+#include "postgres.h"
+
+#include "fmgr.h"
+
+#if PG_VERSION_NUM < 140000
+#error "ffengine needs PostgreSQL 14 or later"
+#endif
+
+/* varlena accessors moved out of postgres.h in PostgreSQL 16 */
+#if PG_VERSION_NUM >= 160000
+#include "varatt.h"
+#endif
+
+/* pg_hmac's kin and strong random live here in all of them */
+#include "port.h"
+
+/* pg_attribute_printf() names an archetype that clang does not know */
+#define FF_PRINTF_LIKE(at, first) __attribute__((format(printf, at, first)))
+
+#if PG_VERSION_NUM < 150000
+/* MarkGUCPrefixReserved() does more than its older name: it also drops what it refuses */
+#define MarkGUCPrefixReserved(prefix) EmitWarningsOnPlaceholders(prefix)
+#endif
+
+#endif							/* FF_COMPAT_H */

@@ -1,0 +1,20 @@
+/*
+ * ffengine.c - what happens when the library is loaded.
+ */
+#include "base/compat.h"
+
+#include "base/extension.h"
+#include "base/setting.h"
+#include "engine/wake.h"
+
+PG_MODULE_MAGIC;
+
+void		_PG_init(void);
+
+void
+_PG_init(void)
+{
+	ff_setting_init();
+	ff_extension_init();
+	ff_wake_init();
+}

@@ -1,0 +1,88 @@
+# PostgreSQL::Test::Cluster nodes with ffengine. `make check` says where its files are.
+package FfTest;
+
+use strict;
+use warnings FATAL => 'all';
+
+use Exporter 'import';
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+our @EXPORT = qw(new_node node_with_extension log_is_clean);
+
+# new_node(NAME, OPTION => VALUE, ...): a running node of its own Unix socket.
+#   conf      array of postgresql.conf lines
+#   preload   true: ffengine is in shared_preload_libraries
+#   fsync     true: as in production; off otherwise, as a crash of the server alone loses nothing
+#   init      hash of arguments for Cluster's init, e.g. { allows_streaming => 1 }
+#   start     false: initialised only
+# Differs from a plain node in that statements are not logged (they hold what must not be) and
+# that a server with a killed backend restarts.
+sub new_node
+{
+	my ($name, %opt) = @_;
+	my $node = PostgreSQL::Test::Cluster->new($name);
+	my %init = %{ $opt{init} // {} };
+
+	# whatever the locale of the machine
+	$init{extra} = [ '--locale=C', '--encoding=UTF8', @{ $init{extra} // [] } ];
+	$node->init(%init);
+	configure($node, %opt);
+	$node->start if $opt{start} // 1;
+	return $node;
+}
+
+sub configure
+{
+	my ($node, %opt) = @_;
+	my @conf = (
+		"log_statement = none",
+		"log_min_messages = warning",
+		"restart_after_crash = on",
+		"timezone = 'UTC'",
+		"fsync = " . ($opt{fsync} ? 'on' : 'off'));
+
+	push @conf, "extension_destdir = '$ENV{EXTENSION_DESTDIR}'"
+	  if $ENV{EXTENSION_DESTDIR} && !$ENV{TEMP_CONFIG};
+	push @conf, "shared_preload_libraries = 'ffengine'" if $opt{preload};
+	push @conf, @{ $opt{conf} // [] };
+	$node->append_conf('postgresql.conf', join("\n", @conf) . "\n");
+	return;
+}
+
+# node_with_extension(NAME, OPTION => VALUE, ...): the same, with the extension in database
+# postgres. `schema` names its schema, which is made; public by default.
+sub node_with_extension
+{
+	my ($name, %opt) = @_;
+	my $schema = delete $opt{schema};
+	my $node = new_node($name, %opt, start => 1);
+
+	$node->safe_psql('postgres', $schema
+		? qq(CREATE SCHEMA "$schema"; CREATE EXTENSION ffengine SCHEMA "$schema" CASCADE)
+		: 'CREATE EXTENSION ffengine CASCADE');
+	return $node;
+}
+
+# log_is_clean(NODE, OPTION => VALUE, ...): a test that the server log has no line above ERROR and
+# no trace of a crash.
+#   allow   a regular expression of lines that this test causes on purpose
+#   from    length of the log to skip
+#   name    of the test
+sub log_is_clean
+{
+	my ($node, %opt) = @_;
+	my $log = slurp_file($node->logfile, $opt{from} // 0);
+	my @bad = grep {
+		/\b(?:FATAL|PANIC): \s|TRAP: |\b(?:LOG|WARNING): .*(?:terminated by signal|\bcrash)/x
+		  && !($opt{allow} && $_ =~ $opt{allow})
+	} split /\n/, $log;
+
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+	my $clean = ok(!@bad, $opt{name} // $node->name . ': server log is clean');
+	diag(join("\n", @bad[ 0 .. ($#bad < 19 ? $#bad : 19) ])) unless $clean;
+	return $clean;
+}
+
+1;
