@@ -1,5 +1,5 @@
 -- Working under a lease: renew, complete, fail, and the fence before each (chapter 04, sections 1.2
--- and 4).
+-- and 4); suspend has the same fence (chapter 03, section 4.2).
 \set VERBOSITY terse
 \pset null -
 SET client_min_messages = warning;
@@ -34,12 +34,13 @@ CREATE FUNCTION pg_temp.start(n integer, policy jsonb DEFAULT NULL) RETURNS void
 $$;
 CREATE FUNCTION pg_temp.h(n integer) RETURNS bytea LANGUAGE sql AS
   $$ SELECT handle FROM ticket t WHERE t.n = h.n $$;
--- What renew, complete and fail say to a handle; ids that the server minted are not shown.
+-- What renew, complete, fail and suspend say to a handle; ids that the server minted are not shown.
 CREATE FUNCTION pg_temp.try_all(handle bytea) RETURNS TABLE (call text, refusal text) LANGUAGE sql AS $$
   SELECT c, regexp_replace(pg_temp.refused(format('SELECT * FROM ff_%s(%L%s)', c, handle,
-                             CASE c WHEN 'fail' THEN ', ' || quote_literal('x') ELSE '' END)),
+                             CASE c WHEN 'fail' THEN ', ' || quote_literal('x')
+                                    WHEN 'suspend' THEN ', ff_operator_only()' ELSE '' END)),
                            '[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}', '<minted>')
-    FROM unnest('{renew, complete, fail}'::text[]) c
+    FROM unnest('{renew, complete, fail, suspend}'::text[]) c
 $$;
 -- The events of an execution, its leases' first.
 CREATE FUNCTION pg_temp.events(n integer) RETURNS text LANGUAGE sql AS $$
@@ -162,6 +163,15 @@ UPDATE ff_exec_core SET lifecycle_phase = 'cancelled', ownership_state = 'unowne
 UPDATE ff_attempt SET outcome = 'cancelled', attempt_id = '00000000-0000-0000-0000-00000000000a'
  WHERE execution_id = ff_execution_uuid(pg_temp.id(10));
 SELECT * FROM pg_temp.try_all(pg_temp.h(10));
+-- suspended: the handle given up, and the suspended one (the keystore is put back by the rollback)
+SELECT pg_temp.start(12);
+BEGIN;
+DELETE FROM ff_waitpoint_hmac;
+SELECT outcome FROM ff_seed_waitpoint_hmac_secret('leases', repeat('5a', 32));
+SELECT outcome, handle AS h FROM ff_suspend(pg_temp.h(12), ff_operator_only()) \gset
+SELECT * FROM pg_temp.try_all(pg_temp.h(12));
+SELECT * FROM pg_temp.try_all(:'h');
+ROLLBACK;
 -- the hint says what to do
 \set VERBOSITY default
 \set SHOW_CONTEXT never

@@ -213,6 +213,65 @@ SELECT :'claim_kind', :attempt_index, :lease_epoch, :'same_attempt';
 SELECT pg_temp.show(9);
 SELECT outcome FROM ff_complete(:'h');
 
+-- Suspended and resumed. The keystore is put back as it was by the rollback at the end.
+BEGIN;
+DELETE FROM ff_waitpoint_hmac;
+SELECT outcome FROM ff_seed_waitpoint_hmac_secret('states', repeat('5a', 32));
+
+-- T15 suspend: the epoch moves, so the old handle is worth nothing; the attempt's time stands still
+SET ffengine.test_now_ms = '72000';
+SELECT outcome FROM ff_create_execution('states', execution_id => pg_temp.id(20),
+  policy => '{"timeout_policy": {"attempt_timeout_ms": 60000}}');
+SELECT attempt_id AS first_id, handle AS stale FROM ff_claim('states', 'w', 'w-1') \gset
+SET ffengine.test_now_ms = '73000';
+SELECT outcome, waitpoint_id AS wp, waitpoint_token AS token, handle AS h
+  FROM ff_suspend(:'stale', ff_count_of(2, '{approval}', 'sources'),
+                  reason_code => 'waiting_for_approval') \gset
+SELECT :'outcome';
+SELECT kind, lease_epoch FROM ff_handle_decode(:'h');
+SELECT pg_temp.show(20);
+
+-- T17 a signal that is not enough: its event, nothing else
+SET ffengine.test_now_ms = '74000';
+SELECT effect FROM ff_deliver_signal(pg_temp.id(20), :'wp', :'token', 'approved', source_identity => 'alice');
+SELECT pg_temp.show(20);
+
+-- T18 the one that satisfies, with a resume delay: MD, one completion event, dispatched at birth
+SELECT effect FROM ff_deliver_signal(pg_temp.id(20), :'wp', :'token', 'approved', source_identity => 'bob',
+                                     resume_delay_ms => 1000);
+SELECT pg_temp.show(20);
+SELECT outcome, attempt_index, dispatched_at_ms FROM ff_completion_event WHERE execution_id = pg_temp.eid(20);
+SELECT close_reason, closed_at_ms FROM ff_suspension_current WHERE execution_id = pg_temp.eid(20);
+
+-- T19 not before it is due, then by name, before any promoter came
+SELECT count(*) FROM ff_claim('states', 'w', 'w-2');
+SET ffengine.test_now_ms = '75000';
+SELECT claim_kind, attempt_index, lease_epoch, attempt_id = :'first_id' AS same_attempt, attempt_deadline_at, handle AS h
+  FROM ff_claim_resumed_execution(pg_temp.id(20), 'w', 'w-2') \gset
+SELECT :'claim_kind', :attempt_index, :lease_epoch, :'same_attempt', :'attempt_deadline_at';
+SELECT pg_temp.show(20);
+
+-- T15 again, T18 without a delay: M; ff_claim hands it out as resumed, never as fresh
+SELECT waitpoint_id AS wp, waitpoint_token AS token FROM ff_suspend(:'h', ff_when('callback', 'done')) \gset
+SELECT pg_temp.show(20);
+SELECT effect FROM ff_deliver_signal(pg_temp.id(20), :'wp', :'token', 'done');
+SELECT pg_temp.show(20);
+SELECT claim_kind, attempt_index, lease_epoch, handle AS h FROM ff_claim('states', 'w', 'w-3') \gset
+SELECT :'claim_kind', :attempt_index, :lease_epoch;
+
+-- T10 closes what a suspension left open: a waitpoint that went back to pending
+SELECT waitpoint_id AS wp, waitpoint_token AS token
+  FROM ff_suspend(:'h', ff_when('more'), resume_policy => '{"close_waitpoint_on_resume": false}') \gset
+SELECT effect FROM ff_deliver_signal(pg_temp.id(20), :'wp', :'token', 'go');
+SELECT state FROM ff_waitpoint_pending WHERE waitpoint_id = :'wp';
+SELECT handle AS h FROM ff_claim('states', 'w', 'w-4') \gset
+SELECT outcome FROM ff_complete(:'h');
+SELECT state, count(*) FROM ff_waitpoint_pending WHERE execution_id = pg_temp.eid(20) GROUP BY state;
+SELECT count(*) AS current FROM ff_suspension_current WHERE execution_id = pg_temp.eid(20);
+SELECT close_reason, count(*) FROM ff_suspension_history WHERE execution_id = pg_temp.eid(20) GROUP BY 1 ORDER BY 1;
+SELECT pg_temp.show(20);
+ROLLBACK;
+
 -- Every event carries namespace and instance tag, the lease's data and who ended it
 SET ffengine.test_now_ms = '80000';
 SELECT outcome FROM ff_create_execution('states', execution_id => pg_temp.id(10), namespace => 'ns',

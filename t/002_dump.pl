@@ -30,22 +30,22 @@ SELECT ff_rotate_waitpoint_hmac_secret_all('old-kid', repeat('ab', 32));
 CREATE TABLE public.held (phase text, execution_id text, handle bytea, waitpoint_id uuid, token text);
 
 -- 300 waiting, 3 delayed, one with an idempotency key
-SELECT count(*) FROM generate_series(1, 300) n,
-  LATERAL ff_create_execution('waiting', payload => convert_to(n::text, 'UTF8'), priority => n % 7);
-SELECT count(*) FROM generate_series(1, 3) n,
-  LATERAL ff_create_execution('delayed', delay_until => now() + interval '10 years');
+SELECT ff_create_execution('waiting', payload => convert_to(n::text, 'UTF8'), priority => n % 7)
+  FROM generate_series(1, 300) n;
+SELECT ff_create_execution('delayed', delay_until => now() + interval '10 years')
+  FROM generate_series(1, 3);
 SELECT ff_create_execution('keyed', idempotency_key => 'order-17', tags => '{"shop.order":"17"}',
                            required_capabilities => '{gpu,eu}');
 INSERT INTO held SELECT 'keyed', execution_id
   FROM ff_create_execution('keyed', idempotency_key => 'order-17');
 
 -- running, under leases that outlast the test
-SELECT count(*) FROM generate_series(1, 5) n, LATERAL ff_create_execution('running');
+SELECT ff_create_execution('running') FROM generate_series(1, 5);
 INSERT INTO held SELECT 'running', execution_id, handle
   FROM ff_claim('running', 'w', 'w-1', lease_ttl_ms => 86400000, max_claims => 5);
 
 -- suspended for two sources, one signal there; signed by a key that is retired by now
-SELECT count(*) FROM generate_series(1, 4) n, LATERAL ff_create_execution('suspended');
+SELECT ff_create_execution('suspended') FROM generate_series(1, 4);
 INSERT INTO held
 SELECT 'suspended', c.execution_id, c.handle, u.waitpoint_id, u.waitpoint_token
   FROM ff_claim('suspended', 'w', 'w-1', max_claims => 4) c,
@@ -58,7 +58,7 @@ SELECT count(*) FROM held h,
 SELECT ff_rotate_waitpoint_hmac_secret_all('new-kid', grace_ms => 86400000);
 
 -- resumable: the signals came, no worker yet
-SELECT count(*) FROM generate_series(1, 2) n, LATERAL ff_create_execution('resumable');
+SELECT ff_create_execution('resumable') FROM generate_series(1, 2);
 INSERT INTO held
 SELECT 'resumable', c.execution_id, u.handle, u.waitpoint_id, u.waitpoint_token
   FROM ff_claim('resumable', 'w', 'w-1', max_claims => 2) c,
@@ -68,7 +68,7 @@ SELECT count(*) FROM held h,
  WHERE phase = 'resumable';
 
 -- ended: completed, failed for good; failed and waiting for its retry
-SELECT count(*) FROM generate_series(1, 6) n, LATERAL ff_create_execution('ending');
+SELECT ff_create_execution('ending') FROM generate_series(1, 6);
 INSERT INTO held SELECT 'ending', execution_id, handle
   FROM ff_claim('ending', 'w', 'w-1', max_claims => 6);
 WITH numbered AS (SELECT handle, row_number() OVER (ORDER BY execution_id) AS n

@@ -266,6 +266,8 @@ my $e = '{fp:42}:550e8400-e29b-41d4-a716-446655440000';
 # would change something are given a target that is not there.
 
 my %suspended = (handle => "'\\x$handles[1]'::bytea");
+my @text = qw(signal_name signal_category source_type source_identity correlation_id idempotency_key
+  payload_encoding target_scope);
 my @decoders = (
 	{ name => 'execution ids', type => 'text',
 		make => sub { somewhat('{fp:' . pick(0, 7, 42, 255, 256, '007', '+7') . '}:' . pick(uuid(), uc uuid())) },
@@ -314,8 +316,10 @@ my @decoders = (
 		  . " + (SELECT count(*) FROM ff_create_execution('l', required_capabilities => v, flow_id => '00000000-0000-0000-0000-000000000001'))",
 		kinds => [qw(invalid_capabilities not_found)] },
 	{ name => 'names of a signal and its source', type => 'text', make => sub { rand() < 0.3 ? pick(@words) : somewhat(pick(@words)) },
-		call => "(ff_deliver_signal('$e', '00000000-0000-0000-0000-000000000001', 'k1:00', v, signal_category => v,"
-		  . ' source_type => v, source_identity => v, correlation_id => v, idempotency_key => v, target_scope => v)).outcome',
+		# one of them at a time
+		call => "(ff_deliver_signal('$e', '00000000-0000-0000-0000-000000000001', 'k1:00', "
+		  . join(', ', map { "$text[$_] => CASE WHEN n % @{[ scalar @text ]} = $_ THEN v ELSE 'waitpoint' END" } 0 .. $#text)
+		  . ')).outcome',
 		kinds => [qw(invalid_input invalid_token)] },
 	{ name => 'lanes and workers', type => 'text', make => sub { rand() < 0.3 ? pick(@words) : somewhat('default') },
 		call => "ff_lane_partition(v) + ff_worker_partition(v) + (SELECT count(*) FROM ff_claim(v, 'w' || v, v))",
@@ -447,6 +451,22 @@ for my $number (0 .. $#decoders)
 	cmp_ok($one{peak} // 0, '<', 400_000, "$name: and was little");
 	like($raised, qr/Z/, "$name: some are refused");
 }
+
+# --- What no generator would find: a document whose text is thousands of times its size.
+
+my ($rc, $out, $err) = $node->psql('postgres', <<'SQL', on_error_stop => 0);
+SET search_path = ff, public;
+\set VERBOSITY sqlstate
+CREATE TEMP TABLE bomb AS
+  SELECT ('{"x":[' || string_agg('1e100000', ',') || ']}')::jsonb AS v FROM generate_series(1, 20000);
+SELECT ff_create_execution('l', policy => v) FROM bomb;
+SELECT ff_create_execution('l', tags => v) FROM bomb;
+SELECT ff_validate_resume_condition(v) FROM bomb;
+SELECT ff_evaluate_resume_condition('"OperatorOnly"', v -> 'x') FROM bomb;
+SELECT (regexp_match(pg_read_file('/proc/self/status'), 'VmHWM:\s+(\d+) kB'))[1]::integer < 200000;
+SQL
+is($err =~ s/^psql:<stdin>:\d+: //mgr, join("\n", ('ERROR:  ZV001') x 4), 'numbers whose text is long: refused');
+is($out, 't', 'and not printed to find out');
 
 is($node->safe_psql('postgres', 'SELECT count(*) FROM ff.ff_exec_core'), '0', 'nothing was created');
 log_is_clean($node);

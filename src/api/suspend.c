@@ -175,8 +175,6 @@ check_pending(const Suspend *s, const FfWaitpoint *waitpoint)
 		ff_raise(FF_INVALID_WAITPOINT_FOR_EXECUTION,
 				 errmsg("waitpoint %s is of attempt %d", id,
 						(int) waitpoint->attempt_index.value));
-	if (waitpoint->state == FF_EXPIRED_WAITPOINT)
-		ff_waitpoint_refuse_expired(&waitpoint->id);
 	if (waitpoint->state != FF_PENDING_WAITPOINT)
 		ff_raise(FF_WAITPOINT_NOT_PENDING, errmsg("waitpoint %s is not pending", id));
 	if (waitpoint->expires_at_ms.isset && waitpoint->expires_at_ms.value <= s->now_ms)

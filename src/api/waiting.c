@@ -9,7 +9,7 @@
 #include "base/call.h"
 #include "base/error.h"
 #include "base/rowset.h"
-#include "engine/record.h"
+#include "engine/suspension.h"
 
 #define MAX_ROWS 1000
 
@@ -17,7 +17,7 @@ static FfStatement read_token =
 FF_STATEMENT("read_waitpoint_token", "smallint, uuid, uuid",
 			 "SELECT token, token_kid, substr(token, strpos(token, ':') + 1, 16)"
 			 " FROM @extschema@.ff_waitpoint_pending"
-			 " WHERE partition_key = $1 AND waitpoint_id = $3 AND execution_id = $2"
+			 " WHERE partition_key = $1 AND execution_id = $2 AND waitpoint_id = $3"
 			 " AND state IN ('pending', 'active') AND token <> ''");
 
 /* The cursor is the last row's place; below every place where there is none. */
@@ -34,12 +34,11 @@ FF_STATEMENT("list_suspended", "bigint, smallint, uuid, bigint",
 			 " ORDER BY s.suspended_at_ms, s.partition_key, s.execution_id LIMIT $4");
 
 static FfStatement list_suspended_in =
-FF_STATEMENT("list_suspended_in_partition", "bigint, smallint, uuid, bigint, smallint",
+FF_STATEMENT("list_suspended_in_partition", "bigint, smallint, uuid, bigint",
 			 SUSPENDED
-			 " AND s.partition_key = $5"
-			 " AND (s.suspended_at_ms, s.partition_key, s.execution_id) > ($1, $2, $3)"
-			 " AND s.suspended_at_ms >= $1"
-			 " ORDER BY s.suspended_at_ms, s.execution_id LIMIT $4");
+			 " AND (s.partition_key, s.suspended_at_ms, s.execution_id) > ($2, $1, $3)"
+			 " AND s.partition_key <= $2"
+			 " ORDER BY s.partition_key, s.suspended_at_ms, s.execution_id LIMIT $4");
 
 static FfStatement find_execution =
 FF_STATEMENT("find_execution", "smallint, uuid",
@@ -47,7 +46,7 @@ FF_STATEMENT("find_execution", "smallint, uuid",
 			 " WHERE partition_key = $1 AND execution_id = $2");
 
 static FfStatement list_waitpoints =
-FF_STATEMENT("list_open_waitpoints_of", "smallint, uuid, uuid, bigint, text",
+FF_STATEMENT("list_open_waitpoints_of", "smallint, uuid, uuid, bigint, text, boolean",
 			 "SELECT waitpoint_id, waitpoint_key, state, required_signal_names, created_at_ms,"
 			 " activated_at_ms, expires_at_ms, $5, token_kid,"
 			 " CASE WHEN strpos(token, ':') > 0"
@@ -55,17 +54,19 @@ FF_STATEMENT("list_open_waitpoints_of", "smallint, uuid, uuid, bigint, text",
 			 " signal_count, last_signal_at_ms"
 			 " FROM @extschema@.ff_waitpoint_pending"
 			 " WHERE partition_key = $1 AND execution_id = $2"
-			 " AND ($3 IS NULL OR waitpoint_id > $3) AND state IN ('pending', 'active')"
+			 " AND waitpoint_id >= $3 AND ($6 OR waitpoint_id <> $3)"
+			 " AND state IN ('pending', 'active')"
 			 " ORDER BY waitpoint_id LIMIT $4");
 
 #define SIGNALS \
-	"SELECT g.signal_id, g.seq, g.waitpoint_id, w.waitpoint_key, g.signal_name," \
+	"SELECT g.signal_id, g.seq, g.waitpoint_id," \
+	" (SELECT w.waitpoint_key FROM @extschema@.ff_waitpoint_pending w" \
+	"  WHERE w.partition_key = $1 AND w.execution_id = $2" \
+	"  AND w.waitpoint_id = g.waitpoint_id), g.signal_name," \
 	" g.signal_category, g.source_type, g.source_identity, g.correlation_id," \
 	" g.accepted_at_ms, g.created_at_ms, octet_length(g.payload), g.payload_encoding," \
 	" g.effect, g.match_result, g.match_result = 'counted'" \
 	" FROM @extschema@.ff_signal g" \
-	" LEFT JOIN @extschema@.ff_waitpoint_pending w" \
-	"  ON w.partition_key = $1 AND w.waitpoint_id = g.waitpoint_id" \
 	" WHERE g.partition_key = $1 AND g.execution_id = $2 AND g.seq > $3"
 
 static FfStatement list_signals =
@@ -83,10 +84,12 @@ FF_STATEMENT("describe_suspension", "smallint, uuid",
 			 " s.resume_policy, s.satisfied_set, s.member_map, s.waitpoint_ids,"
 			 " s.continuation_metadata_pointer,"
 			 " (SELECT max(w.last_signal_at_ms) FROM @extschema@.ff_waitpoint_pending w"
-			 "  WHERE w.partition_key = $1 AND w.waitpoint_id = ANY (s.waitpoint_ids)),"
+			 "  WHERE w.partition_key = $1 AND w.execution_id = $2"
+			 "  AND w.waitpoint_id = ANY (s.waitpoint_ids)),"
 			 " s.escalated_at_ms"
 			 " FROM @extschema@.ff_suspension_current s"
-			 " WHERE s.partition_key = $1 AND s.execution_id = $2 AND s.closed_at_ms IS NULL");
+			 " WHERE s.partition_key = $1 AND s.execution_id = $2"
+			 " AND " FF_SUSPENSION_IS_OPEN("s"));
 
 static void
 read_execution_id(FunctionCallInfo fcinfo, int n, FfExecutionId *id)
@@ -148,8 +151,8 @@ ff_list_suspended(PG_FUNCTION_ARGS)
 	ff_call_begin(&call, fcinfo);
 	if (partition.isset)
 		rows = ff_statement_read(&list_suspended_in, ff_maybe_int8(after_ms),
-								 ff_int2(after.partition), ff_uuid(&after.uuid),
-								 ff_int8(max_rows), ff_int2((int16) partition.value));
+								 ff_int2((int16) partition.value), ff_uuid(&after.uuid),
+								 ff_int8(max_rows));
 	else
 		rows = ff_statement_read(&list_suspended, ff_maybe_int8(after_ms),
 								 ff_int2(after.partition), ff_uuid(&after.uuid),
@@ -167,6 +170,7 @@ ff_list_pending_waitpoints(PG_FUNCTION_ARGS)
 	FfExecutionId id;
 	FfRows		rows;
 	const pg_uuid_t *after = ff_arg_uuid_or_null(fcinfo, 1);
+	const pg_uuid_t least = {{0}};
 	int64		max_rows = read_max_rows(fcinfo, 2);
 
 	read_execution_id(fcinfo, 0, &id);
@@ -175,8 +179,8 @@ ff_list_pending_waitpoints(PG_FUNCTION_ARGS)
 	if (ff_statement_read(&find_execution, ff_int2(id.partition), ff_uuid(&id.uuid)).count == 0)
 		ff_raise(FF_NOT_FOUND, errmsg("execution %s does not exist", ff_execution_id_text(&id)));
 	rows = ff_statement_read(&list_waitpoints, ff_int2(id.partition), ff_uuid(&id.uuid),
-							 ff_uuid(after), ff_int8(max_rows),
-							 ff_text(ff_execution_id_text(&id)));
+							 ff_uuid(after ? after : &least), ff_int8(max_rows),
+							 ff_text(ff_execution_id_text(&id)), ff_bool(after == NULL));
 	ff_rowset_add(&call, &rows, FF_COLUMN(5) | FF_COLUMN(6) | FF_COLUMN(7) | FF_COLUMN(12));
 	return ff_call_end(&call);
 }

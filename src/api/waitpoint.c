@@ -54,7 +54,9 @@ ff_create_waitpoint(PG_FUNCTION_ARGS)
 	ff_fence_check_lease(&handle, &core, &attempt, FF_LEASE_CONFLICT);
 	ff_suspension_check_live(&handle, &core, &attempt, FF_LEASE_CONFLICT,
 							 FF_EXECUTION_NOT_ACTIVE, call.now_ms);
-	ff_waitpoint_check_new(&core, id);
+	ff_waitpoint_check_room(&core, 1);
+	if (id)
+		ff_waitpoint_check_unused(&core, id);
 
 	if (id)
 		waitpoint.id = *id;
@@ -88,8 +90,7 @@ ff_close_waitpoint(PG_FUNCTION_ARGS)
 
 	ff_call_begin(&call, fcinfo);
 	ff_core_lock(&core, &id);
-	ff_waitpoint_lock(&core, waitpoint_id, &waitpoint, FF_WAITPOINT_NOT_FOUND,
-					  FF_INVALID_WAITPOINT_FOR_EXECUTION);
+	ff_waitpoint_lock(&core, waitpoint_id, &waitpoint);
 	is_open = ff_waitpoint_is_open(&waitpoint);
 	if (is_open)
 		ff_waitpoint_close(&core, waitpoint_id, FF_CLOSED_WAITPOINT, reason, call.now_ms);

@@ -3,7 +3,7 @@
  */
 #include "engine/evaluation.h"
 
-#include "base/error.h"
+#include "catalog/pg_type.h"
 
 /* A signal that waited for its suspension. */
 typedef struct FfBufferedSignal
@@ -28,22 +28,23 @@ FF_STATEMENT("delete_satisfiers", "smallint, uuid",
 			 " WHERE partition_key = $1 AND suspension_id = $2");
 
 static FfStatement read_buffered =
-FF_STATEMENT("read_buffered_signals", "smallint, uuid[]",
+FF_STATEMENT("read_buffered_signals", "smallint, uuid, uuid[]",
 			 "SELECT signal_id, waitpoint_id, seq, signal_name, source_type, source_identity"
 			 " FROM @extschema@.ff_signal"
-			 " WHERE partition_key = $1 AND waitpoint_id = ANY ($2)"
+			 " WHERE partition_key = $1 AND execution_id = $2 AND waitpoint_id = ANY ($3)"
 			 " AND consumed_at_ms IS NULL AND source_type <> 'engine'");
 
 static FfStatement store_buffered =
-FF_STATEMENT("store_buffered_signals", "smallint, uuid[], uuid, text, text",
-			 "UPDATE @extschema@.ff_signal SET suspension_id = $3, match_result = $4, effect = $5"
-			 " WHERE partition_key = $1 AND signal_id = ANY ($2)");
+FF_STATEMENT("store_buffered_signals", "smallint, uuid, bigint[], uuid, text, text",
+			 "UPDATE @extschema@.ff_signal SET suspension_id = $4, match_result = $5, effect = $6"
+			 " WHERE partition_key = $1 AND execution_id = $2 AND seq = ANY ($3)");
 
 static FfStatement consume_signals =
-FF_STATEMENT("consume_signals", "smallint, uuid[], boolean, boolean, bigint",
-			 "UPDATE @extschema@.ff_signal SET consumed_at_ms = $5"
-			 " WHERE partition_key = $1 AND waitpoint_id = ANY ($2) AND consumed_at_ms IS NULL"
-			 " AND CASE WHEN match_result = 'counted' THEN $3 ELSE $4 END");
+FF_STATEMENT("consume_signals", "smallint, uuid, uuid[], boolean, boolean, bigint",
+			 "UPDATE @extschema@.ff_signal SET consumed_at_ms = $6"
+			 " WHERE partition_key = $1 AND execution_id = $2 AND waitpoint_id = ANY ($3)"
+			 " AND consumed_at_ms IS NULL"
+			 " AND CASE WHEN match_result = 'counted' THEN $4 ELSE $5 END");
 
 FfEvaluation
 ff_evaluation_begin(const FfCore *core, const pg_uuid_t *suspension_id,
@@ -107,7 +108,7 @@ compare_seq(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-/* In the order in which they came; sorted here, since the plan shall go by waitpoint. */
+/* In the order in which they came. */
 static FfBuffer
 read_buffer(const FfCore *core, const FfWaitpoint *waitpoints, int nwaitpoints)
 {
@@ -117,7 +118,7 @@ read_buffer(const FfCore *core, const FfWaitpoint *waitpoints, int nwaitpoints)
 
 	for (int i = 0; i < nwaitpoints; i++)
 		ids[i] = waitpoints[i].id;
-	rows = ff_statement_run(&read_buffered, ff_int2(core->id.partition),
+	rows = ff_statement_run(&read_buffered, ff_int2(core->id.partition), ff_uuid(&core->id.uuid),
 							ff_pointer(ff_uuid_array(ids, nwaitpoints)));
 	buffer.nsignals = (int) rows.count;
 	buffer.signals = palloc_extended((rows.count + 1) * sizeof(FfBufferedSignal), MCXT_ALLOC_HUGE);
@@ -171,12 +172,15 @@ ff_buffer_counted(const FfBuffer *buffer, const pg_uuid_t *waitpoint_id)
 }
 
 static void
-store_some(const FfEvaluation *evaluation, const pg_uuid_t *ids, int nids, FfMatchResult match,
+store_some(const FfEvaluation *evaluation, Datum *seqs, int nseqs, FfMatchResult match,
 		   const char *effect)
 {
-	if (nids > 0)
-		ff_statement_run(&store_buffered, ff_int2(evaluation->core->id.partition),
-						 ff_pointer(ff_uuid_array(ids, nids)),
+	const FfExecutionId *id = &evaluation->core->id;
+
+	if (nseqs > 0)
+		ff_statement_run(&store_buffered, ff_int2(id->partition), ff_uuid(&id->uuid),
+						 ff_pointer(construct_array(seqs, nseqs, INT8OID, sizeof(int64),
+													FLOAT8PASSBYVAL, TYPALIGN_DOUBLE)),
 						 ff_uuid(evaluation->suspension_id),
 						 ff_text(ff_match_result_word(match)), ff_text(effect));
 }
@@ -185,19 +189,22 @@ store_some(const FfEvaluation *evaluation, const pg_uuid_t *ids, int nids, FfMat
 void
 ff_buffer_store(const FfBuffer *buffer, const FfEvaluation *evaluation)
 {
-	pg_uuid_t  *ids = palloc_extended((buffer->nsignals + 1) * sizeof(pg_uuid_t), MCXT_ALLOC_HUGE);
+	Datum	   *seqs = palloc_extended((buffer->nsignals + 1) * sizeof(Datum), MCXT_ALLOC_HUGE);
+	int			nseqs;
 
 	for (int match = FF_MATCH_COUNTED; match < FF_MATCH_NOT_EVALUATED; match++)
 	{
-		int			nids = 0;
-
+		nseqs = 0;
 		for (int i = 0; i < buffer->nsignals; i++)
 			if ((int) buffer->signals[i].match == match && &buffer->signals[i].id != buffer->closer)
-				ids[nids++] = buffer->signals[i].id;
-		store_some(evaluation, ids, nids, (FfMatchResult) match, "appended_to_waitpoint");
+				seqs[nseqs++] = Int64GetDatum(buffer->signals[i].seq);
+		store_some(evaluation, seqs, nseqs, (FfMatchResult) match, "appended_to_waitpoint");
 	}
-	if (buffer->closer)
-		store_some(evaluation, buffer->closer, 1, FF_MATCH_COUNTED, "resume_condition_satisfied");
+	nseqs = 0;
+	for (int i = 0; i < buffer->nsignals; i++)
+		if (&buffer->signals[i].id == buffer->closer)
+			seqs[nseqs++] = Int64GetDatum(buffer->signals[i].seq);
+	store_some(evaluation, seqs, nseqs, FF_MATCH_COUNTED, "resume_condition_satisfied");
 }
 
 void
@@ -208,6 +215,7 @@ ff_buffer_consume(const FfCore *core, ArrayType *waitpoint_ids, const FfResumePo
 	bool		others = !policy->retain_signal_buffer_until_closed;
 
 	if (waitpoint_ids && (matched || others))
-		ff_statement_run(&consume_signals, ff_int2(core->id.partition), ff_pointer(waitpoint_ids),
-						 ff_bool(matched), ff_bool(others), ff_int8(now_ms));
+		ff_statement_run(&consume_signals, ff_int2(core->id.partition), ff_uuid(&core->id.uuid),
+						 ff_pointer(waitpoint_ids), ff_bool(matched), ff_bool(others),
+						 ff_int8(now_ms));
 }

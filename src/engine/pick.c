@@ -44,7 +44,6 @@ typedef struct Class
 	Place		passed;			/* nothing is to be had up to here */
 	FfRows		rows;			/* locked, not all handed out yet */
 	uint64		handed;
-	bool		drained;		/* there was no more to lock up to the limit */
 } Class;
 
 struct FfPick
@@ -93,16 +92,21 @@ FF_STATEMENT("survey", "text, bigint, boolean",
 
 #define IN_ORDER " ORDER BY c.priority DESC, c.created_at_ms, c.execution_id LIMIT"
 
-/* The rows of a class that come after a place and whose deadline is not due. */
-#define NEXT_IN_CLASS \
-	" AND c.caps_hash = $2 AND c.priority <= $3" \
-	" AND (c.priority < $3 OR (c.created_at_ms, c.execution_id) > ($4, $5))" \
-	" AND (c.deadline_at_ms IS NULL OR c.deadline_at_ms > $6)"
+/*
+ * Rows of a class, by index ranges that begin and end where the answer does: a
+ * tier is the rows of one priority. Work whose deadline is due is not claimed.
+ */
+#define OF_CLASS \
+	" AND c.caps_hash = $2 AND (c.deadline_at_ms IS NULL OR c.deadline_at_ms > $3)"
+#define IN_TIER_BEHIND " AND c.priority = $4 AND (c.created_at_ms, c.execution_id) > ($5, $6)"
+#define BELOW_TIER " AND c.priority < $4"
 
+#define HEAD_OF(kind, range) \
+	"(SELECT c.priority, c.created_at_ms, c.execution_id FROM @extschema@.ff_exec_core c" \
+	" WHERE" kind OF_CLASS range IN_ORDER " 1)"
 #define CLASS_HEAD(kind) \
-	"SELECT c.priority, c.created_at_ms, c.execution_id FROM @extschema@.ff_exec_core c WHERE" \
-	kind NEXT_IN_CLASS IN_ORDER " 1"
-#define HEAD_ARGUMENTS "text, bigint, integer, bigint, uuid, bigint"
+	HEAD_OF(kind, IN_TIER_BEHIND) " UNION ALL " HEAD_OF(kind, BELOW_TIER) " LIMIT 1"
+#define HEAD_ARGUMENTS "text, bigint, bigint, integer, bigint, uuid"
 
 static FfStatement head_of_fresh =
 FF_STATEMENT("head_of_fresh", HEAD_ARGUMENTS, CLASS_HEAD(FRESH));
@@ -110,19 +114,27 @@ FF_STATEMENT("head_of_fresh", HEAD_ARGUMENTS, CLASS_HEAD(FRESH));
 static FfStatement head_of_resumable =
 FF_STATEMENT("head_of_resumable", HEAD_ARGUMENTS, CLASS_HEAD(RESUMABLE));
 
-#define LOCK_IN_ORDER(kind) \
+#define LOCK(kind, range, n) \
 	"SELECT " FF_CORE_COLUMNS ", c.payload, c.required_capabilities" \
-	" FROM @extschema@.ff_exec_core c WHERE" kind NEXT_IN_CLASS \
-	" AND c.priority >= $8" \
-	" AND (c.priority > $8 OR (c.created_at_ms, c.execution_id) < ($9, $10))" \
-	IN_ORDER " $7 FOR NO KEY UPDATE SKIP LOCKED"
-#define LOCK_ARGUMENTS HEAD_ARGUMENTS ", bigint, integer, bigint, uuid"
+	" FROM @extschema@.ff_exec_core c WHERE" kind OF_CLASS range \
+	IN_ORDER " $" n " FOR NO KEY UPDATE SKIP LOCKED"
+#define LOCK_IN_TIER(kind) \
+	LOCK(kind, IN_TIER_BEHIND " AND (c.created_at_ms, c.execution_id) < ($7, $8)", "9")
+#define LOCK_TIERS(kind) LOCK(kind, BELOW_TIER " AND c.priority > $5", "6")
+#define TIER_ARGUMENTS HEAD_ARGUMENTS ", bigint, uuid, bigint"
+#define TIERS_ARGUMENTS "text, bigint, bigint, bigint, bigint, bigint"
+
+static FfStatement lock_fresh_in_tier =
+FF_STATEMENT("lock_fresh_in_tier", TIER_ARGUMENTS, LOCK_IN_TIER(FRESH));
+
+static FfStatement lock_resumable_in_tier =
+FF_STATEMENT("lock_resumable_in_tier", TIER_ARGUMENTS, LOCK_IN_TIER(RESUMABLE));
 
 static FfStatement lock_fresh =
-FF_STATEMENT("lock_fresh", LOCK_ARGUMENTS, LOCK_IN_ORDER(FRESH));
+FF_STATEMENT("lock_fresh", TIERS_ARGUMENTS, LOCK_TIERS(FRESH));
 
 static FfStatement lock_resumable =
-FF_STATEMENT("lock_resumable", LOCK_ARGUMENTS, LOCK_IN_ORDER(RESUMABLE));
+FF_STATEMENT("lock_resumable", TIERS_ARGUMENTS, LOCK_TIERS(RESUMABLE));
 
 static FfStatement lock_resumable_later =
 FF_STATEMENT("lock_resumable_later", "text, bigint, bigint",
@@ -183,8 +195,9 @@ find_head(FfPick *pick, Class *class)
 
 	if (!ff_statement_row(class->resumable ? &head_of_resumable : &head_of_fresh, &row,
 						  ff_text(pick->lane_id), ff_int8(class->caps_hash),
-						  ff_int4(class->passed.priority), ff_int8(class->passed.created_at_ms),
-						  ff_uuid(&class->passed.execution_id), ff_int8(pick->now_ms)))
+						  ff_int8(pick->now_ms), ff_int4(class->passed.priority),
+						  ff_int8(class->passed.created_at_ms),
+						  ff_uuid(&class->passed.execution_id)))
 	{
 		class->exhausted = true;
 		return;
@@ -288,27 +301,61 @@ candidate_of(const FfRow *row, FfCandidate *candidate)
 	candidate->payload = ff_row_bytea(row, FF_CORE_NCOLUMNS + 1);
 }
 
-/* Lock the next rows of a class up to the limit, as many as are wanted. */
-static void
-lock_more(FfPick *pick, Class *class, const Place *limit)
+/* Lock rows of one tier of a class, between two places, as many as are wanted. */
+static bool
+lock_in_tier(FfPick *pick, Class *class, int32 priority, const Place *behind, const Place *before)
+{
+	class->rows = ff_statement_run(class->resumable ? &lock_resumable_in_tier
+								   : &lock_fresh_in_tier,
+								   ff_text(pick->lane_id), ff_int8(class->caps_hash),
+								   ff_int8(pick->now_ms), ff_int4(priority),
+								   ff_int8(behind->created_at_ms), ff_uuid(&behind->execution_id),
+								   ff_int8(before->created_at_ms), ff_uuid(&before->execution_id),
+								   ff_int8(pick->wanted));
+	class->handed = 0;
+	return class->rows.count > 0;
+}
+
+/* The same for the tiers between two priorities, neither included. */
+static bool
+lock_tiers(FfPick *pick, Class *class, int64 below, int64 above)
 {
 	class->rows = ff_statement_run(class->resumable ? &lock_resumable : &lock_fresh,
 								   ff_text(pick->lane_id), ff_int8(class->caps_hash),
-								   ff_int4(class->passed.priority),
-								   ff_int8(class->passed.created_at_ms),
-								   ff_uuid(&class->passed.execution_id),
-								   ff_int8(pick->now_ms), ff_int8(pick->wanted),
-								   ff_int4(limit->priority), ff_int8(limit->created_at_ms),
-								   ff_uuid(&limit->execution_id));
+								   ff_int8(pick->now_ms), ff_int8(below), ff_int8(above),
+								   ff_int8(pick->wanted));
 	class->handed = 0;
-	class->drained = class->rows.count < (uint64) pick->wanted;
+	return class->rows.count > 0;
+}
+
+/*
+ * Lock the next rows of a class up to the limit: what is left of the tier that
+ * rows were last taken from, then the tiers between, then the limit's own.
+ */
+static bool
+lock_more(FfPick *pick, Class *class, const Place *limit)
+{
+	const Place *passed = &class->passed;
+	bool		begun = compare_places(passed, &first_place) != 0;
+	int64		above = pick->nclasses == 1 ? PG_INT64_MIN : limit->priority;
+	bool		same_tier = begun && passed->priority <= above;
+
+	if (begun && lock_in_tier(pick, class, passed->priority, passed,
+							  same_tier ? limit : &last_place))
+		return true;
+	if (same_tier)
+		return false;
+	if ((pick->nclasses == 1 || class->next.priority > above) &&
+		lock_tiers(pick, class, begun ? passed->priority : PG_INT64_MAX, above))
+		return true;
+	return pick->nclasses > 1 && compare_places(limit, &last_place) != 0 &&
+		lock_in_tier(pick, class, limit->priority, &first_place, limit);
 }
 
 /* Nothing more is to be had of a class up to the limit: go on behind it. */
 static void
 pass_limit(FfPick *pick, Class *class, const Place *limit)
 {
-	class->drained = false;
 	class->passed = *limit;
 	if (pick->nclasses == 1 || compare_places(limit, &last_place) == 0)
 		class->exhausted = true;
@@ -343,10 +390,8 @@ ff_pick_next(FfPick *pick, FfCandidate *candidate)
 
 		if (class->handed == class->rows.count)
 		{
-			if (class->drained)
+			if (!lock_more(pick, class, &limit))
 				pass_limit(pick, class, &limit);
-			else
-				lock_more(pick, class, &limit);
 			continue;
 		}
 		row = ff_rows_get(&class->rows, class->handed++);

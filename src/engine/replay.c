@@ -44,8 +44,10 @@ ff_replay_find(const FfCore *core, const char *idempotency_key, int64 now_ms,
 	outcome->replayed = true;
 
 	/* once retention took the waitpoints, there is nothing to answer with */
-	return outcome->nwaitpoints > 0 &&
-		ff_waitpoint_read_many(&core->id, ids, outcome->nwaitpoints, outcome->waitpoints);
+	for (int i = 0; i < outcome->nwaitpoints; i++)
+		if (!ff_waitpoint_read(core, &ids[i], &outcome->waitpoints[i]))
+			return false;
+	return outcome->nwaitpoints > 0;
 }
 
 void

@@ -18,7 +18,7 @@
 /* Everything a delivery looks at besides the execution; its dependents stand still under the lock. */
 static FfStatement lock_target =
 FF_STATEMENT("lock_signal_target", "smallint, uuid, uuid, text, bigint",
-			 "SELECT w.execution_id = $2, w.waitpoint_key, w.state, w.expires_at_ms,"
+			 "SELECT w.waitpoint_key, w.state, w.expires_at_ms,"
 			 " w.trimmed_through_seq, c.accepted, d.signal_id, " FF_SUSPENSION_COLUMNS
 			 " FROM @extschema@.ff_waitpoint_pending w"
 			 " LEFT JOIN @extschema@.ff_signal_counter c"
@@ -27,15 +27,17 @@ FF_STATEMENT("lock_signal_target", "smallint, uuid, uuid, text, bigint",
 			 "  ON d.partition_key = $1 AND d.waitpoint_id = $3 AND d.idempotency_key = $4"
 			 "  AND d.expires_at_ms > $5"
 			 " LEFT JOIN @extschema@.ff_suspension_current s"
-			 "  ON s.partition_key = $1 AND s.execution_id = $2 AND s.closed_at_ms IS NULL"
-			 "  AND w.state = 'active'"
-			 " WHERE w.partition_key = $1 AND w.waitpoint_id = $3"
+			 "  ON s.partition_key = $1 AND s.execution_id = $2"
+			 "  AND " FF_SUSPENSION_IS_OPEN("s") " AND w.state = 'active'"
+			 " WHERE w.partition_key = $1 AND w.execution_id = $2 AND w.waitpoint_id = $3"
 			 " FOR NO KEY UPDATE OF w");
 
+/* The order asked for leaves ff_signal_id_idx as the only index to use. */
 static FfStatement find_signal =
 FF_STATEMENT("find_signal", "smallint, uuid",
 			 "SELECT waitpoint_id, effect, match_result FROM @extschema@.ff_signal"
-			 " WHERE partition_key = $1 AND signal_id = $2");
+			 " WHERE partition_key = $1 AND signal_id >= $2 AND signal_id <= $2"
+			 " ORDER BY signal_id");
 
 /* The signal, its place in the execution's order, and the waitpoint's counters. */
 static FfStatement store_signal =
@@ -49,7 +51,7 @@ FF_STATEMENT("store_signal",
 			 "  SET signal_count = signal_count + 1,"
 			 "  matched_signal_count = matched_signal_count + $20,"
 			 "  last_signal_at_ms = $17, trimmed_through_seq = $21"
-			 "  WHERE partition_key = $1 AND waitpoint_id = $3)"
+			 "  WHERE partition_key = $1 AND execution_id = $2 AND waitpoint_id = $3)"
 			 " INSERT INTO @extschema@.ff_signal (partition_key, execution_id, waitpoint_id, seq,"
 			 " signal_id, suspension_id, signal_name, signal_category, source_type,"
 			 " source_identity, correlation_id, idempotency_key, target_scope, payload,"
@@ -67,9 +69,10 @@ FF_STATEMENT("store_signal_key", "smallint, uuid, text, uuid, bigint",
 			 " DO UPDATE SET signal_id = $4, expires_at_ms = $5");
 
 static FfStatement trim_signals =
-FF_STATEMENT("trim_signals", "smallint, uuid, bigint, bigint",
+FF_STATEMENT("trim_signals", "smallint, uuid, uuid, bigint, bigint",
 			 "DELETE FROM @extschema@.ff_signal"
-			 " WHERE partition_key = $1 AND waitpoint_id = $2 AND seq > $3 AND seq <= $4"
+			 " WHERE partition_key = $1 AND execution_id = $2 AND waitpoint_id = $3"
+			 " AND seq > $4 AND seq <= $5"
 			 " AND match_result NOT IN ('counted', 'not_evaluated')");
 
 static FfStatement read_counter =
@@ -77,7 +80,7 @@ FF_STATEMENT("read_signal_counter", "smallint, uuid, uuid",
 			 "SELECT c.accepted, w.trimmed_through_seq FROM @extschema@.ff_waitpoint_pending w"
 			 " LEFT JOIN @extschema@.ff_signal_counter c"
 			 "  ON c.partition_key = $1 AND c.execution_id = $2"
-			 " WHERE w.partition_key = $1 AND w.waitpoint_id = $3");
+			 " WHERE w.partition_key = $1 AND w.execution_id = $2 AND w.waitpoint_id = $3");
 
 /* Where the signal goes. */
 typedef struct Target
@@ -110,23 +113,17 @@ read_target(const FfCore *core, const FfSignal *signal, FfErrorKind not_found_ki
 	if (!ff_statement_row(&lock_target, &row, ff_int2(core->id.partition),
 						  ff_uuid(&core->id.uuid), ff_uuid(&signal->waitpoint_id),
 						  ff_text(has_key ? signal->idempotency_key : NULL), ff_int8(now_ms)))
-		ff_raise(not_found_kind, errmsg("waitpoint %s of execution %s does not exist",
-										ff_uuid_text(&signal->waitpoint_id),
-										ff_execution_id_text(&core->id)));
-	if (!ff_row_bool(&row, 1))
-		ff_raise(foreign_kind, errmsg("waitpoint %s is not one of execution %s",
-									  ff_uuid_text(&signal->waitpoint_id),
-									  ff_execution_id_text(&core->id)));
+		ff_waitpoint_refuse_missing(core, &signal->waitpoint_id, not_found_kind, foreign_kind);
 	target->waitpoint = (FfWaitpoint) {
 		.id = signal->waitpoint_id,
-		.key = ff_row_cstring(&row, 2),
-		.state = ff_waitpoint_state(ff_row_cstring(&row, 3)),
-		.expires_at_ms = ff_row_maybe_int8(&row, 4),
+		.key = ff_row_cstring(&row, 1),
+		.state = ff_waitpoint_state(ff_row_cstring(&row, 2)),
+		.expires_at_ms = ff_row_maybe_int8(&row, 3),
 	};
-	target->trimmed_through_seq = ff_row_int8(&row, 5);
-	target->accepted = ff_row_int8(&row, 6);
-	target->duplicate_of = ff_row_uuid(&row, 7);
-	target->has_suspension = ff_suspension_read(&target->suspension, &row, 8);
+	target->trimmed_through_seq = ff_row_int8(&row, 4);
+	target->accepted = ff_row_int8(&row, 5);
+	target->duplicate_of = ff_row_uuid(&row, 6);
+	target->has_suspension = ff_suspension_read(&target->suspension, &row, 7);
 }
 
 /* A signal that is stored; false if it is not, or was trimmed. */
@@ -276,8 +273,8 @@ trim(const FfCore *core, const FfSignal *signal, const Target *target, int64 seq
 
 	if (signal->maxlen == 0 || through <= target->trimmed_through_seq)
 		return target->trimmed_through_seq;
-	ff_statement_run(&trim_signals, ff_int2(core->id.partition), ff_uuid(&signal->waitpoint_id),
-					 ff_int8(target->trimmed_through_seq), ff_int8(through));
+	ff_statement_run(&trim_signals, ff_int2(core->id.partition), ff_uuid(&core->id.uuid),
+					 ff_uuid(&signal->waitpoint_id), ff_int8(target->trimmed_through_seq), ff_int8(through));
 	return through;
 }
 

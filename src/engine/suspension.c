@@ -14,23 +14,18 @@ static FfStatement lock_suspension =
 FF_STATEMENT("lock_suspension", "smallint, uuid",
 			 "SELECT " FF_SUSPENSION_COLUMNS
 			 " FROM @extschema@.ff_suspension_current s"
-			 " WHERE s.partition_key = $1 AND s.execution_id = $2 AND s.closed_at_ms IS NULL"
+			 " WHERE s.partition_key = $1 AND s.execution_id = $2 AND " FF_SUSPENSION_IS_OPEN("s")
 			 " FOR NO KEY UPDATE");
 
-/* What there is of earlier suspensions and waitpoints that a new one might collide with. */
+/* Whether an id was used before: by the current row, or by one of the history. */
 static FfStatement read_earlier =
-FF_STATEMENT("read_earlier_suspensions", "smallint, uuid, uuid, uuid[]",
-			 "SELECT EXISTS (SELECT FROM @extschema@.ff_suspension_current"
-			 "  WHERE partition_key = $1 AND execution_id = $2 AND closed_at_ms IS NULL),"
+FF_STATEMENT("read_earlier_suspensions", "smallint, uuid, uuid",
+			 "SELECT EXISTS (SELECT FROM @extschema@.ff_suspension_current s"
+			 "  WHERE s.partition_key = $1 AND s.execution_id = $2 AND " FF_SUSPENSION_IS_OPEN("s") "),"
 			 " EXISTS (SELECT FROM @extschema@.ff_suspension_current"
 			 "  WHERE partition_key = $1 AND execution_id = $2 AND suspension_id = $3)"
 			 " OR EXISTS (SELECT FROM @extschema@.ff_suspension_history"
-			 "  WHERE partition_key = $1 AND execution_id = $2 AND suspension_id = $3),"
-			 " (SELECT waitpoint_id FROM @extschema@.ff_waitpoint_pending"
-			 "  WHERE partition_key = $1 AND waitpoint_id = ANY ($4) LIMIT 1),"
-			 " (SELECT count(*) FROM @extschema@.ff_waitpoint_pending"
-			 "  WHERE partition_key = $1 AND execution_id = $2"
-			 "  AND state IN ('pending', 'active'))");
+			 "  WHERE partition_key = $1 AND execution_id = $2 AND suspension_id = $3)");
 
 /* What a suspension is inserted with, into either table. */
 #define TERMS_ARGUMENTS \
@@ -147,19 +142,6 @@ ff_suspension_check_live(const FfHandle *handle, const FfCore *core, const FfAtt
 	ff_fence_check_live(core, attempt, now_ms);
 }
 
-/* The ids that the caller chose for fresh waitpoints; NULL if none. */
-static ArrayType *
-given_ids(const FfBindings *bindings)
-{
-	pg_uuid_t  *ids = palloc(bindings->count * sizeof(pg_uuid_t));
-	int			nids = 0;
-
-	for (int i = 0; i < bindings->count; i++)
-		if (bindings->items[i].fresh && bindings->items[i].id_given)
-			ids[nids++] = bindings->items[i].waitpoint_id;
-	return nids ? ff_uuid_array(ids, nids) : NULL;
-}
-
 static int
 count_fresh(const FfBindings *bindings)
 {
@@ -174,25 +156,26 @@ void
 ff_suspension_check_new(const FfCore *core, const pg_uuid_t *suspension_id,
 						const FfBindings *bindings)
 {
-	ArrayType  *ids = given_ids(bindings);
 	FfRow		row;
 
-	if (suspension_id == NULL && ids == NULL &&
-		(core->dependents & (FF_HAS_SUSPENSION | FF_HAS_WAITPOINT)) == 0)
-		return;
-	ff_statement_row(&read_earlier, &row, ff_int2(core->id.partition), ff_uuid(&core->id.uuid),
-					 ff_uuid(suspension_id), ff_pointer(ids));
-	if (ff_row_bool(&row, 1))
-		ff_raise(FF_ALREADY_SUSPENDED,
-				 errmsg("execution %s has an open suspension", ff_execution_id_text(&core->id)));
-	if (ff_row_bool(&row, 2))
-		ff_raise_rule(FF_INVALID_INPUT, "suspension_id_reused",
-					  psprintf("execution %s was suspended under that id before",
-							   ff_execution_id_text(&core->id)),
-					  "%s", ff_uuid_text(suspension_id));
-	if (ff_row_uuid(&row, 3))
-		ff_waitpoint_refuse_existing(ff_row_uuid(&row, 3));
-	ff_waitpoint_check_room(core, ff_row_int8(&row, 4), count_fresh(bindings));
+	if (suspension_id || (core->dependents & FF_HAS_SUSPENSION))
+	{
+		ff_statement_row(&read_earlier, &row, ff_int2(core->id.partition),
+						 ff_uuid(&core->id.uuid), ff_uuid(suspension_id));
+		if (ff_row_bool(&row, 1))
+			ff_raise(FF_ALREADY_SUSPENDED,
+					 errmsg("execution %s has an open suspension",
+							ff_execution_id_text(&core->id)));
+		if (ff_row_bool(&row, 2))
+			ff_raise_rule(FF_INVALID_INPUT, "suspension_id_reused",
+						  psprintf("execution %s was suspended under that id before",
+								   ff_execution_id_text(&core->id)),
+						  "%s", ff_uuid_text(suspension_id));
+	}
+	for (int i = 0; i < bindings->count; i++)
+		if (bindings->items[i].fresh && bindings->items[i].id_given)
+			ff_waitpoint_check_unused(core, &bindings->items[i].waitpoint_id);
+	ff_waitpoint_check_room(core, count_fresh(bindings));
 }
 
 #define TERMS(core, suspension, terms) \

@@ -27,6 +27,12 @@ typedef struct FfSuspension
 	const char *timeout_behavior;	/* NULL: fail */
 } FfSuspension;
 
+/*
+ * Whether a row is open, in words that the partial indexes over open suspensions
+ * do not answer to: a plan made on an empty table might walk one from end to end.
+ */
+#define FF_SUSPENSION_IS_OPEN(s) "num_nulls(" s ".closed_at_ms) = 1"
+
 /* Its columns in the order that ff_suspension_read takes them, from ff_suspension_current s. */
 #define FF_SUSPENSION_COLUMNS \
 	"s.suspension_id, s.condition, s.satisfied_set, s.member_map, s.resume_policy," \

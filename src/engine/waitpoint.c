@@ -10,41 +10,40 @@
 #include "engine/token.h"
 
 #define WAITPOINT_COLUMNS \
-	"w.waitpoint_id, w.execution_id = $2, w.waitpoint_key, w.token, w.state, w.attempt_index," \
-	" w.expires_at_ms"
+	"w.waitpoint_id, w.waitpoint_key, w.token, w.state, w.attempt_index, w.expires_at_ms"
+
+/*
+ * With the execution's id a row is found at once by either of the indexes that
+ * begin with the partition; without it a plan made on an empty table may walk a
+ * whole partition.
+ */
+#define ONE_WAITPOINT " WHERE partition_key = $1 AND execution_id = $2 AND waitpoint_id = $3"
 
 static FfStatement lock_waitpoint =
 FF_STATEMENT("lock_waitpoint", "smallint, uuid, uuid",
-			 "SELECT " WAITPOINT_COLUMNS
-			 " FROM @extschema@.ff_waitpoint_pending w"
-			 " WHERE w.partition_key = $1 AND w.waitpoint_id = $3"
+			 "SELECT " WAITPOINT_COLUMNS " FROM @extschema@.ff_waitpoint_pending w" ONE_WAITPOINT
 			 " FOR NO KEY UPDATE");
 
-/* An index scan takes the ids of an array in ascending order, and locks them so. */
-static FfStatement lock_waitpoints =
-FF_STATEMENT("lock_waitpoints", "smallint, uuid, uuid[]",
-			 "SELECT " WAITPOINT_COLUMNS
-			 " FROM @extschema@.ff_waitpoint_pending w"
-			 " WHERE w.partition_key = $1 AND w.waitpoint_id = ANY ($3)"
-			 " FOR NO KEY UPDATE");
+static FfStatement read_waitpoint =
+FF_STATEMENT("read_waitpoint", "smallint, uuid, uuid",
+			 "SELECT " WAITPOINT_COLUMNS " FROM @extschema@.ff_waitpoint_pending w" ONE_WAITPOINT);
 
-static FfStatement read_waitpoints =
-FF_STATEMENT("read_waitpoints", "smallint, uuid, uuid[]",
-			 "SELECT " WAITPOINT_COLUMNS
-			 " FROM @extschema@.ff_waitpoint_pending w"
-			 " WHERE w.partition_key = $1 AND w.execution_id = $2 AND w.waitpoint_id = ANY ($3)");
+/* Whoever's it is. The order asked for leaves the primary key as the only index to use. */
+static FfStatement find_waitpoint =
+FF_STATEMENT("find_waitpoint", "smallint, uuid",
+			 "SELECT waitpoint_id FROM @extschema@.ff_waitpoint_pending"
+			 " WHERE partition_key = $1 AND waitpoint_id >= $2 AND waitpoint_id <= $2"
+			 " ORDER BY waitpoint_id");
 
 static FfStatement list_open =
 FF_STATEMENT("list_open_waitpoints", "smallint, uuid",
 			 "SELECT waitpoint_id FROM @extschema@.ff_waitpoint_pending"
 			 " WHERE partition_key = $1 AND execution_id = $2 AND state IN ('pending', 'active')");
 
-static FfStatement read_earlier =
-FF_STATEMENT("read_earlier_waitpoints", "smallint, uuid, uuid",
-			 "SELECT (SELECT count(*) FROM @extschema@.ff_waitpoint_pending"
-			 "  WHERE partition_key = $1 AND execution_id = $2 AND state IN ('pending', 'active')),"
-			 " EXISTS (SELECT FROM @extschema@.ff_waitpoint_pending"
-			 "  WHERE partition_key = $1 AND waitpoint_id = $3)");
+static FfStatement count_open =
+FF_STATEMENT("count_open_waitpoints", "smallint, uuid",
+			 "SELECT count(*) FROM @extschema@.ff_waitpoint_pending"
+			 " WHERE partition_key = $1 AND execution_id = $2 AND state IN ('pending', 'active')");
 
 /* An array parameter holds one array of names per row, so each comes as its text. */
 static FfStatement insert_waitpoints =
@@ -60,31 +59,32 @@ FF_STATEMENT("insert_waitpoints",
 			 " ON CONFLICT (partition_key, waitpoint_id) DO NOTHING");
 
 static FfStatement activate_waitpoint =
-FF_STATEMENT("activate_waitpoint", "smallint, uuid, text[], integer, uuid, bigint, bigint",
+FF_STATEMENT("activate_waitpoint", "smallint, uuid, uuid, text[], integer, uuid, bigint, bigint",
 			 "UPDATE @extschema@.ff_waitpoint_pending SET state = 'active',"
-			 " required_signal_names = $3, matched_signal_count = matched_signal_count + $4,"
-			 " suspension_id = $5, expires_at_ms = $6, activated_at_ms = $7"
-			 " WHERE partition_key = $1 AND waitpoint_id = $2");
+			 " required_signal_names = $4, matched_signal_count = matched_signal_count + $5,"
+			 " suspension_id = $6, expires_at_ms = $7, activated_at_ms = $8" ONE_WAITPOINT);
 
 static FfStatement close_waitpoint =
-FF_STATEMENT("close_waitpoint", "smallint, uuid, text, text, bigint",
-			 "UPDATE @extschema@.ff_waitpoint_pending SET state = $3, close_reason = $4,"
-			 " closed_at_ms = $5"
-			 " WHERE partition_key = $1 AND waitpoint_id = $2"
+FF_STATEMENT("close_waitpoint", "smallint, uuid, uuid, text, text, bigint",
+			 "UPDATE @extschema@.ff_waitpoint_pending SET state = $4, close_reason = $5,"
+			 " closed_at_ms = $6" ONE_WAITPOINT
 			 " RETURNING waitpoint_id, signal_count");
 
 static FfStatement close_active =
-FF_STATEMENT("close_active_waitpoints", "smallint, uuid, uuid[], text, bigint, bigint",
+FF_STATEMENT("close_active_waitpoint", "smallint, uuid, uuid, text, bigint, bigint",
 			 "UPDATE @extschema@.ff_waitpoint_pending SET state = 'closed', close_reason = $4,"
-			 " closed_at_ms = $5, satisfied_at_ms = COALESCE($6, satisfied_at_ms)"
-			 " WHERE partition_key = $1 AND execution_id = $2 AND waitpoint_id = ANY ($3)"
+			 " closed_at_ms = $5, satisfied_at_ms = COALESCE($6, satisfied_at_ms)" ONE_WAITPOINT
 			 " AND state = 'active'");
 
 static FfStatement reopen_active =
-FF_STATEMENT("reopen_active_waitpoints", "smallint, uuid, uuid[]",
+FF_STATEMENT("reopen_active_waitpoint", "smallint, uuid, uuid",
 			 "UPDATE @extschema@.ff_waitpoint_pending SET state = 'pending', suspension_id = NULL,"
 			 " activated_at_ms = NULL, expires_at_ms = NULL, required_signal_names = '{}'"
-			 " WHERE partition_key = $1 AND execution_id = $2 AND waitpoint_id = ANY ($3)"
+			 ONE_WAITPOINT " AND state = 'active'");
+
+static FfStatement keep_active =
+FF_STATEMENT("keep_active_waitpoint", "smallint, uuid, uuid",
+			 "UPDATE @extschema@.ff_waitpoint_pending SET expires_at_ms = NULL" ONE_WAITPOINT
 			 " AND state = 'active'");
 
 static FfStatement close_all =
@@ -94,16 +94,10 @@ FF_STATEMENT("close_all_waitpoints", "smallint, uuid, text, bigint",
 			 " WHERE partition_key = $1 AND execution_id = $2 AND state IN ('pending', 'active')"
 			 " RETURNING waitpoint_id, signal_count");
 
-static FfStatement keep_active =
-FF_STATEMENT("keep_active_waitpoints", "smallint, uuid, uuid[]",
-			 "UPDATE @extschema@.ff_waitpoint_pending SET expires_at_ms = NULL"
-			 " WHERE partition_key = $1 AND execution_id = $2 AND waitpoint_id = ANY ($3)"
-			 " AND state = 'active'");
-
 static FfStatement give_up_signals =
-FF_STATEMENT("give_up_buffered_signals", "smallint, uuid[]",
+FF_STATEMENT("give_up_buffered_signals", "smallint, uuid, uuid[]",
 			 "UPDATE @extschema@.ff_signal SET effect = 'no_op_waitpoint_never_activated'"
-			 " WHERE partition_key = $1 AND waitpoint_id = ANY ($2)"
+			 " WHERE partition_key = $1 AND execution_id = $2 AND waitpoint_id = ANY ($3)"
 			 " AND effect = 'buffered_for_pending_waitpoint'");
 
 static const char *const state_words[] = {
@@ -149,102 +143,79 @@ ff_uuid_array_ids(ArrayType *array, int *nids)
 	return ids;
 }
 
+#define KEY(core, waitpoint_id) \
+	ff_int2((core)->id.partition), ff_uuid(&(core)->id.uuid), ff_uuid(waitpoint_id)
+
 static void
 read_row(const FfRow *row, FfWaitpoint *waitpoint)
 {
 	waitpoint->id = *ff_row_uuid(row, 1);
-	waitpoint->key = ff_row_cstring(row, 3);
-	waitpoint->token = ff_row_cstring(row, 4);
+	waitpoint->key = ff_row_cstring(row, 2);
+	waitpoint->token = ff_row_cstring(row, 3);
 	waitpoint->token_kid = NULL;
-	waitpoint->state = ff_waitpoint_state(ff_row_cstring(row, 5));
-	waitpoint->attempt_index = row->nulls[5] ? ff_none() : ff_some(ff_row_int4(row, 6));
-	waitpoint->expires_at_ms = ff_row_maybe_int8(row, 7);
+	waitpoint->state = ff_waitpoint_state(ff_row_cstring(row, 4));
+	waitpoint->attempt_index = ff_row_value(row, 5).isnull ? ff_none()
+		: ff_some(ff_row_int4(row, 5));
+	waitpoint->expires_at_ms = ff_row_maybe_int8(row, 6);
 }
 
-static void
-refuse_unknown(FfErrorKind kind, const pg_uuid_t *id)
-{
-	ff_raise(kind, errmsg("waitpoint %s does not exist", ff_uuid_text(id)));
-}
-
-static void
-refuse_foreign(FfErrorKind kind, const FfCore *core, const pg_uuid_t *id)
-{
-	ff_raise(kind, errmsg("waitpoint %s is not one of execution %s", ff_uuid_text(id),
-						  ff_execution_id_text(&core->id)));
-}
-
-void
-ff_waitpoint_lock(const FfCore *core, const pg_uuid_t *id, FfWaitpoint *waitpoint,
-				  FfErrorKind not_found_kind, FfErrorKind foreign_kind)
+static bool
+waitpoint_exists(const FfCore *core, const pg_uuid_t *id)
 {
 	FfRow		row;
 
-	if (!ff_statement_row(&lock_waitpoint, &row, ff_int2(core->id.partition),
-						  ff_uuid(&core->id.uuid), ff_uuid(id)))
-		refuse_unknown(not_found_kind, id);
-	if (!ff_row_bool(&row, 2))
-		refuse_foreign(foreign_kind, core, id);
+	return ff_statement_row(&find_waitpoint, &row, ff_int2(core->id.partition), ff_uuid(id));
+}
+
+void
+ff_waitpoint_refuse_missing(const FfCore *core, const pg_uuid_t *id, FfErrorKind not_found_kind,
+							FfErrorKind foreign_kind)
+{
+	if (waitpoint_exists(core, id))
+		ff_raise(foreign_kind, errmsg("waitpoint %s is not one of execution %s",
+									  ff_uuid_text(id), ff_execution_id_text(&core->id)));
+	ff_raise(not_found_kind, errmsg("waitpoint %s of execution %s does not exist",
+									ff_uuid_text(id), ff_execution_id_text(&core->id)));
+}
+
+void
+ff_waitpoint_lock(const FfCore *core, const pg_uuid_t *id, FfWaitpoint *waitpoint)
+{
+	FfRow		row;
+
+	if (!ff_statement_row(&lock_waitpoint, &row, KEY(core, id)))
+		ff_waitpoint_refuse_missing(core, id, FF_WAITPOINT_NOT_FOUND,
+									FF_INVALID_WAITPOINT_FOR_EXECUTION);
 	read_row(&row, waitpoint);
 }
 
-/* The row of an id among those returned; NULL if there is none. */
-static FfRow *
-row_of(FfRow *rows, uint64 nrows, const pg_uuid_t *id)
+static int
+compare_ids(const void *a, const void *b)
 {
-	for (uint64 i = 0; i < nrows; i++)
-		if (memcmp(ff_row_uuid(&rows[i], 1), id, UUID_LEN) == 0)
-			return &rows[i];
-	return NULL;
-}
-
-static FfRow *
-fetch_rows(const FfRows *found)
-{
-	FfRow	   *rows = palloc((found->count + 1) * sizeof(FfRow));
-
-	for (uint64 i = 0; i < found->count; i++)
-		rows[i] = ff_rows_get(found, i);
-	return rows;
+	return memcmp(*(const pg_uuid_t *const *) a, *(const pg_uuid_t *const *) b, UUID_LEN);
 }
 
 void
 ff_waitpoint_lock_many(const FfCore *core, const pg_uuid_t *ids, int nids, FfWaitpoint *waitpoints)
 {
-	FfRows		found = ff_statement_run(&lock_waitpoints, ff_int2(core->id.partition),
-										 ff_uuid(&core->id.uuid),
-										 ff_pointer(ff_uuid_array(ids, nids)));
-	FfRow	   *rows = fetch_rows(&found);
+	const pg_uuid_t **ascending = palloc((nids + 1) * sizeof(pg_uuid_t *));
 
 	for (int i = 0; i < nids; i++)
-	{
-		FfRow	   *row = row_of(rows, found.count, &ids[i]);
-
-		if (row == NULL)
-			refuse_unknown(FF_WAITPOINT_NOT_FOUND, &ids[i]);
-		if (!ff_row_bool(row, 2))
-			refuse_foreign(FF_INVALID_WAITPOINT_FOR_EXECUTION, core, &ids[i]);
-		read_row(row, &waitpoints[i]);
-	}
+		ascending[i] = &ids[i];
+	if (nids > 1)
+		qsort(ascending, nids, sizeof(pg_uuid_t *), compare_ids);
+	for (int i = 0; i < nids; i++)
+		ff_waitpoint_lock(core, ascending[i], &waitpoints[ascending[i] - ids]);
 }
 
 bool
-ff_waitpoint_read_many(const FfExecutionId *execution, const pg_uuid_t *ids, int nids,
-					   FfWaitpoint *waitpoints)
+ff_waitpoint_read(const FfCore *core, const pg_uuid_t *id, FfWaitpoint *waitpoint)
 {
-	FfRows		found = ff_statement_run(&read_waitpoints, ff_int2(execution->partition),
-										 ff_uuid(&execution->uuid),
-										 ff_pointer(ff_uuid_array(ids, nids)));
-	FfRow	   *rows = fetch_rows(&found);
+	FfRow		row;
 
-	for (int i = 0; i < nids; i++)
-	{
-		FfRow	   *row = row_of(rows, found.count, &ids[i]);
-
-		if (row == NULL)
-			return false;
-		read_row(row, &waitpoints[i]);
-	}
+	if (!ff_statement_row(&read_waitpoint, &row, KEY(core, id)))
+		return false;
+	read_row(&row, waitpoint);
 	return true;
 }
 
@@ -280,8 +251,15 @@ ff_waitpoint_refuse_expired(const pg_uuid_t *id)
 }
 
 void
-ff_waitpoint_check_room(const FfCore *core, int64 open, int more)
+ff_waitpoint_check_room(const FfCore *core, int more)
 {
+	int64		open;
+	FfRow		row;
+
+	if ((core->dependents & FF_HAS_WAITPOINT) == 0)
+		return;
+	ff_statement_row(&count_open, &row, ff_int2(core->id.partition), ff_uuid(&core->id.uuid));
+	open = ff_row_int8(&row, 1);
 	if (open + more > FF_MAX_OPEN_WAITPOINTS)
 		ff_raise_rule(FF_INVALID_INPUT, "too_many_open_waitpoints",
 					  psprintf("execution %s has too many open waitpoints",
@@ -291,16 +269,9 @@ ff_waitpoint_check_room(const FfCore *core, int64 open, int more)
 }
 
 void
-ff_waitpoint_check_new(const FfCore *core, const pg_uuid_t *id)
+ff_waitpoint_check_unused(const FfCore *core, const pg_uuid_t *id)
 {
-	FfRow		row;
-
-	if (id == NULL && (core->dependents & FF_HAS_WAITPOINT) == 0)
-		return;
-	ff_statement_row(&read_earlier, &row, ff_int2(core->id.partition), ff_uuid(&core->id.uuid),
-					 ff_uuid(id));
-	ff_waitpoint_check_room(core, ff_row_int8(&row, 1), 1);
-	if (ff_row_bool(&row, 2))
+	if (waitpoint_exists(core, id))
 		ff_waitpoint_refuse_existing(id);
 }
 
@@ -356,7 +327,7 @@ ff_waitpoint_activate(const FfCore *core, const FfWaitpoint *waitpoint,
 					  ArrayType *required_signal_names, int counted,
 					  const FfWaitpointTerms *terms)
 {
-	ff_statement_run(&activate_waitpoint, ff_int2(core->id.partition), ff_uuid(&waitpoint->id),
+	ff_statement_run(&activate_waitpoint, KEY(core, &waitpoint->id),
 					 ff_pointer(required_signal_names), ff_int4(counted),
 					 ff_uuid(terms->suspension_id), ff_maybe_int8(terms->expires_at_ms),
 					 ff_int8(terms->now_ms));
@@ -377,7 +348,7 @@ give_up(const FfCore *core, const FfRows *closed)
 			ids[nids++] = *ff_row_uuid(&row, 1);
 	}
 	if (nids > 0)
-		ff_statement_run(&give_up_signals, ff_int2(core->id.partition),
+		ff_statement_run(&give_up_signals, ff_int2(core->id.partition), ff_uuid(&core->id.uuid),
 						 ff_pointer(ff_uuid_array(ids, nids)));
 }
 
@@ -385,29 +356,51 @@ void
 ff_waitpoint_close(const FfCore *core, const pg_uuid_t *id, FfWaitpointState state,
 				   const char *close_reason, int64 now_ms)
 {
-	FfRows		closed = ff_statement_run(&close_waitpoint, ff_int2(core->id.partition),
-										  ff_uuid(id), ff_text(state_words[state]),
-										  ff_text(close_reason), ff_int8(now_ms));
+	FfRows		closed = ff_statement_run(&close_waitpoint, KEY(core, id),
+										  ff_text(state_words[state]), ff_text(close_reason),
+										  ff_int8(now_ms));
 
 	give_up(core, &closed);
+}
+
+/* The ids of a suspension's waitpoints; it may have none. */
+static pg_uuid_t *
+ids_of(ArrayType *array, int *nids)
+{
+	*nids = 0;
+	return array ? ff_uuid_array_ids(array, nids) : NULL;
 }
 
 void
 ff_waitpoint_close_active(const FfCore *core, ArrayType *ids, const char *close_reason,
 						  bool satisfied, int64 now_ms)
 {
-	if (ids)
-		ff_statement_run(&close_active, ff_int2(core->id.partition), ff_uuid(&core->id.uuid),
-						 ff_pointer(ids), ff_text(close_reason), ff_int8(now_ms),
-						 satisfied ? ff_int8(now_ms) : ff_null());
+	int			nids;
+	pg_uuid_t  *each = ids_of(ids, &nids);
+
+	for (int i = 0; i < nids; i++)
+		ff_statement_run(&close_active, KEY(core, &each[i]), ff_text(close_reason),
+						 ff_int8(now_ms), satisfied ? ff_int8(now_ms) : ff_null());
 }
 
 void
 ff_waitpoint_reopen(const FfCore *core, ArrayType *ids)
 {
-	if (ids)
-		ff_statement_run(&reopen_active, ff_int2(core->id.partition), ff_uuid(&core->id.uuid),
-						 ff_pointer(ids));
+	int			nids;
+	pg_uuid_t  *each = ids_of(ids, &nids);
+
+	for (int i = 0; i < nids; i++)
+		ff_statement_run(&reopen_active, KEY(core, &each[i]));
+}
+
+void
+ff_waitpoint_keep(const FfCore *core, ArrayType *ids)
+{
+	int			nids;
+	pg_uuid_t  *each = ids_of(ids, &nids);
+
+	for (int i = 0; i < nids; i++)
+		ff_statement_run(&keep_active, KEY(core, &each[i]));
 }
 
 void
@@ -418,12 +411,4 @@ ff_waitpoint_close_all(const FfCore *core, const char *close_reason, int64 now_m
 										  ff_int8(now_ms));
 
 	give_up(core, &closed);
-}
-
-void
-ff_waitpoint_keep(const FfCore *core, ArrayType *ids)
-{
-	if (ids)
-		ff_statement_run(&keep_active, ff_int2(core->id.partition), ff_uuid(&core->id.uuid),
-						 ff_pointer(ids));
 }

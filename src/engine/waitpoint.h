@@ -45,23 +45,23 @@ ff_waitpoint_is_open(const FfWaitpoint *waitpoint)
 /* The state of a word of ff_waitpoint_pending.state. */
 extern FfWaitpointState ff_waitpoint_state(const char *word);
 
-/* Lock one by its id. Raises not_found_kind, or foreign_kind where it is another execution's. */
-extern void ff_waitpoint_lock(const FfCore *core, const pg_uuid_t *id, FfWaitpoint *waitpoint,
-							  FfErrorKind not_found_kind, FfErrorKind foreign_kind);
-
 /*
- * Lock some, by ascending id; waitpoints[i] is filled for ids[i]. Raises
- * waitpoint_not_found, or invalid_waitpoint_for_execution for another execution's.
+ * Lock one of the execution's by its id. Raises waitpoint_not_found, or
+ * invalid_waitpoint_for_execution for another execution's.
  */
+extern void ff_waitpoint_lock(const FfCore *core, const pg_uuid_t *id, FfWaitpoint *waitpoint);
+
+/* Lock some, by ascending id; waitpoints[i] is filled for ids[i]. Raises the same. */
 extern void ff_waitpoint_lock_many(const FfCore *core, const pg_uuid_t *ids, int nids,
 								   FfWaitpoint *waitpoints);
 
-/*
- * Read key and token of some of an execution's waitpoints, whatever their state;
- * false unless all are there.
- */
-extern bool ff_waitpoint_read_many(const FfExecutionId *execution, const pg_uuid_t *ids, int nids,
-								   FfWaitpoint *waitpoints);
+/* Read one of the execution's, whatever its state; false if it is not there. */
+extern bool ff_waitpoint_read(const FfCore *core, const pg_uuid_t *id, FfWaitpoint *waitpoint);
+
+/* Raise the one or the other for a waitpoint that the execution does not have. */
+extern void ff_waitpoint_refuse_missing(const FfCore *core, const pg_uuid_t *id,
+										FfErrorKind not_found_kind, FfErrorKind foreign_kind)
+			pg_attribute_noreturn();
 
 /* The open ones of an execution, by id; what they are is unsure without its lock. */
 extern int	ff_waitpoint_list_open(const FfExecutionId *execution, pg_uuid_t **ids);
@@ -70,14 +70,11 @@ extern int	ff_waitpoint_list_open(const FfExecutionId *execution, pg_uuid_t **id
 extern void ff_waitpoint_refuse_existing(const pg_uuid_t *id) pg_attribute_noreturn();
 extern void ff_waitpoint_refuse_expired(const pg_uuid_t *id) pg_attribute_noreturn();
 
-/* Raise invalid_input/too_many_open_waitpoints unless so many more may be opened. */
-extern void ff_waitpoint_check_room(const FfCore *core, int64 open, int more);
+/* Raises invalid_input/too_many_open_waitpoints unless so many more may be opened. */
+extern void ff_waitpoint_check_room(const FfCore *core, int more);
 
-/*
- * There is room for one more, and its id (NULL: minted) was never used. Raises
- * invalid_input/too_many_open_waitpoints, waitpoint_already_exists.
- */
-extern void ff_waitpoint_check_new(const FfCore *core, const pg_uuid_t *id);
+/* Raises waitpoint_already_exists unless an id was never used. */
+extern void ff_waitpoint_check_unused(const FfCore *core, const pg_uuid_t *id);
 
 /* Sign the token of a new one; raises invalid_input/keystore_empty. */
 extern void ff_waitpoint_sign(const FfCore *core, FfWaitpoint *waitpoint);
