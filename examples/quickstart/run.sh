@@ -50,7 +50,7 @@ show() {
 await() {
 	local tries=0
 
-	until grep -q "^$2" "$dir/$1.log"; do
+	until grep -q "^$2" "$dir/$1.log" 2>/dev/null; do
 		tries=$((tries + 1))
 		if [ "$tries" -gt 150 ]; then
 			show "$1"
