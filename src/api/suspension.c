@@ -7,6 +7,7 @@
 #include "base/argument.h"
 #include "base/call.h"
 #include "base/error.h"
+#include "engine/resume.h"
 #include "engine/suspension.h"
 #include "engine/timeout.h"
 
@@ -45,7 +46,7 @@ ff_resume_execution(PG_FUNCTION_ARGS)
 				 errmsg("execution %s is not suspended", ff_execution_id_text(&id)),
 				 errdetail("public_state %s",
 						   ff_enum_label(&ff_public_states, core.public_state)));
-	ff_suspension_resume(&core, &suspension, &resume);
+	ff_resume(&core, &suspension, &resume);
 	ff_call_row(&call, ff_text("resumed"), ff_enum(&ff_public_states, core.public_state));
 	return ff_call_end(&call);
 }

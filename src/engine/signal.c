@@ -2,6 +2,7 @@
  * signal.c - delivering a signal to a waitpoint. The one writer of ff_signal's
  * rows, ff_signal_counter and ff_signal_dedup.
  */
+#include "engine/resume.h"
 #include "engine/signal.h"
 
 #include "base/clock.h"
@@ -310,7 +311,7 @@ move_suspension(FfCore *core, const FfSignal *signal, Target *target, const FfOf
 			.now_ms = now_ms,
 		};
 
-		ff_suspension_resume(core, &target->suspension, &resume);
+		ff_resume(core, &target->suspension, &resume);
 	}
 	else if (offer->match == FF_MATCH_COUNTED)
 		ff_suspension_store_progress(core, &target->suspension);

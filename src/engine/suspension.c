@@ -7,7 +7,6 @@
 #include "base/clock.h"
 #include "engine/evaluation.h"
 #include "engine/fence.h"
-#include "engine/transition.h"
 #include "engine/waitpoint.h"
 
 static FfStatement lock_suspension =
@@ -236,39 +235,19 @@ ff_suspension_release_waitpoints(const FfCore *core, const FfSuspension *suspens
 	}
 }
 
-/* When the execution may be claimed: the argument beats the policy; unset is at once. */
-static FfInt8
-eligible_at(const FfSuspension *suspension, const FfResume *resume)
-{
-	FfInt8		delay = resume->delay_ms;
-
-	if (!delay.isset)
-		delay = ff_resume_policy_parse(suspension->resume_policy, "resume_policy").resume_delay_ms;
-	if (!delay.isset || delay.value <= 0)
-		return ff_none();
-	return ff_some(ff_after_ms(resume->now_ms, delay.value));
-}
-
 void
-ff_suspension_resume(FfCore *core, FfSuspension *suspension, const FfResume *resume)
+ff_suspension_close(FfCore *core, FfSuspension *suspension, const char *close_reason,
+					const pg_uuid_t *closer_signal_id, bool to_history, int64 now_ms)
 {
-	/* the attempt's row stays as it is; the transition asks what interrupted it */
-	FfAttempt	paused = {.outcome = FF_ATTEMPT_INTERRUPTED};
-	FfMove		move = {
-		.now_ms = resume->now_ms,
-		.eligible_at_ms = eligible_at(suspension, resume),
-		.reason = FF_NO_REASON,
-	};
 	FfRow		row;
 
 	ff_statement_run(&close_suspension, ff_int2(core->id.partition), ff_uuid(&core->id.uuid),
-					 ff_uuid(&suspension->id), ff_int8(resume->now_ms),
-					 ff_text(resume->close_reason), ff_uuid(resume->closer_signal_id),
-					 ff_pointer(suspension->satisfied_set), ff_pointer(suspension->member_map));
-	if (resume->to_history)
-		(void) archive(core, resume->close_reason, resume->now_ms, &row);
-	ff_suspension_release_waitpoints(core, suspension, resume->close_reason, resume->now_ms);
-	ff_transition(FF_T18_RESUME, core, &paused, &move);
+					 ff_uuid(&suspension->id), ff_int8(now_ms), ff_text(close_reason),
+					 ff_uuid(closer_signal_id), ff_pointer(suspension->satisfied_set),
+					 ff_pointer(suspension->member_map));
+	if (to_history)
+		(void) archive(core, close_reason, now_ms, &row);
+	ff_suspension_release_waitpoints(core, suspension, close_reason, now_ms);
 }
 
 void

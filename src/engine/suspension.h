@@ -85,22 +85,13 @@ extern void ff_suspension_insert_satisfied(const FfCore *core, const FfSuspensio
 /* Store how far the condition is. */
 extern void ff_suspension_store_progress(const FfCore *core, const FfSuspension *suspension);
 
-/* How a suspension ends so that the execution goes on. */
-typedef struct FfResume
-{
-	const char *close_reason;
-	const pg_uuid_t *closer_signal_id;	/* may be NULL */
-	FfInt8		delay_ms;		/* until it may be claimed; unset: the policy's, else none */
-	bool		to_history;		/* move the closed row at once */
-	int64		now_ms;
-} FfResume;
-
 /*
- * Resume (T18; chapter 03, 6.1): close the suspension with its progress as the
- * struct has it, close its waitpoints or make them pending again, and move the
- * execution on. Needs the execution's lock.
+ * Close the suspension of an execution that goes on, with its progress as the
+ * struct has it, and its waitpoints or make them pending again, as its policy
+ * says. to_history moves the closed row at once. closer_signal_id may be NULL.
  */
-extern void ff_suspension_resume(FfCore *core, FfSuspension *suspension, const FfResume *resume);
+extern void ff_suspension_close(FfCore *core, FfSuspension *suspension, const char *close_reason,
+								const pg_uuid_t *closer_signal_id, bool to_history, int64 now_ms);
 
 /*
  * The waitpoints of a suspension that was met: they close, or go back to

@@ -4,6 +4,7 @@
 #include "engine/timeout.h"
 
 #include "engine/signal.h"
+#include "engine/resume.h"
 #include "engine/suspension.h"
 #include "engine/transition.h"
 
@@ -55,7 +56,7 @@ resume(FfCore *core, FfSuspension *suspension, const Behavior *behavior,
 		.now_ms = now_ms,
 	};
 
-	ff_suspension_resume(core, suspension, &how);
+	ff_resume(core, suspension, &how);
 }
 
 static void
