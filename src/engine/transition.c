@@ -319,7 +319,10 @@ step_attempt(const Row *row, FfCore *core, FfAttempt *attempt, const FfMove *mov
 	if (row->step == RENEW)
 		ff_lease_renew(attempt, move);
 	if (row->extras & NEXT_INDEX)
+	{
+		ff_suspension_supersede(core, move->now_ms);
 		core->attempt_index++;
+	}
 	if (row->step == OPEN || row->step == TAKE_OVER)
 		ff_lease_open(core, attempt, type, move);
 	if (row->step == CONT)
