@@ -13,7 +13,7 @@
 
 EXTENSION = ffengine
 # PGXN wants three numbers.
-VERSION := $(shell sed -n 's/^  "version": "\(.*\)",/\1/p' META.json)
+FF_VERSION := $(shell sed -n 's/^  "version": "\(.*\)",/\1/p' META.json)
 
 MODULE_big = $(EXTENSION)
 PGFILEDESC = "ffengine - durable executions"
@@ -22,7 +22,7 @@ OBJS = $(SRCS:.c=.o)
 DATA = $(sort $(wildcard $(EXTENSION)--*.sql))
 
 WARNINGS = -Wall -Wextra -Wno-unused-parameter -Wmissing-prototypes
-PG_CPPFLAGS = -Isrc
+PG_CPPFLAGS = -Isrc -DFF_VERSION='"$(FF_VERSION)"'
 PG_CFLAGS = $(WARNINGS) -MMD -MP
 # Bitcode for the JIT compiler would need the clang that built the server, to inline nothing:
 # these functions spend their time in the executor.
@@ -113,6 +113,6 @@ bench: deps
 	@bash bench/run.sh
 
 dist:
-	git archive --format=zip --prefix=$(EXTENSION)-$(VERSION)/ -o $(EXTENSION)-$(VERSION).zip HEAD
+	git archive --format=zip --prefix=$(EXTENSION)-$(FF_VERSION)/ -o $(EXTENSION)-$(FF_VERSION).zip HEAD
 
 endif

@@ -1806,6 +1806,898 @@ Retried while retries are left: the policy's retry_policy, else ffengine.default
 
 Raises invalid_input, payload_too_large and the fence's errors, as ff_renew.$$;
 
+CREATE FUNCTION ff_create_executions(executions jsonb, defaults jsonb DEFAULT '{}')
+  RETURNS TABLE (ordinal integer, outcome text, execution_id text, public_state ff_public_state)
+  LANGUAGE c VOLATILE ROWS 100
+  AS 'MODULE_PATHNAME', 'ff_create_executions';
+COMMENT ON FUNCTION ff_create_executions(jsonb, jsonb) IS
+$$Submit many executions in one round trip and one transaction. Access: submitter.
+
+executions: an array of at most 10000 objects whose keys are the parameter names of ff_create_execution, instants as timestamp text. payload: any JSON value, stored as its UTF-8 text with payload_encoding json unless one is given; payload_base64: raw bytes instead. defaults: an object with what elements lack.
+
+Returns a row per element in input order, ordinal from 0: outcome created or duplicate, the execution's id and its present state. A key or id repeated within the call makes the later element a duplicate of the earlier.
+
+A bad element refuses the whole call with the errors of ff_create_execution; the message begins with its path, executions[i].$$;
+
+CREATE FUNCTION ff_claim_for_worker(
+    lane_id            text,
+    worker_id          text,
+    worker_instance_id text,
+    capabilities       text[] DEFAULT '{}',
+    grant_ttl_ms       bigint DEFAULT NULL)
+  RETURNS TABLE (execution_id text, lane_id text, grant_key text, expires_at timestamptz,
+                 resumable boolean)
+  LANGUAGE c VOLATILE ROWS 1
+  AS 'MODULE_PATHNAME', 'ff_claim_for_worker';
+COMMENT ON FUNCTION ff_claim_for_worker(text, text, text, text[], bigint) IS
+$$Reserve the lane's next execution for a worker, for a scheduler that hands out work: chosen as ff_claim does, resumable work included. Access: worker, operator.
+
+worker_id: the only one who may claim it. worker_instance_id: 1-256 bytes without white space; information, another process of the worker may claim it too. capabilities: the worker's tokens. grant_ttl_ms: milliseconds until the grant runs out and the work is anybody's again (1..ffengine.max_grant_ttl; default ffengine.default_grant_ttl).
+
+Returns one row, none where there is no work. grant_key: whoever holds it may present it, keep it secret; only its hash is stored. resumable: true if ff_claim_resumed_execution is to claim it, else ff_claim_execution.
+
+Raises invalid_input and invalid_capabilities.$$;
+
+CREATE FUNCTION ff_issue_claim_grant(
+    execution_id        text,
+    worker_id           text,
+    worker_instance_id  text,
+    lane_id             text   DEFAULT NULL,
+    capabilities        text[] DEFAULT '{}',
+    grant_ttl_ms        bigint DEFAULT NULL,
+    capability_hash     text   DEFAULT NULL,
+    route_snapshot_json text   DEFAULT NULL,
+    admission_summary   text   DEFAULT NULL)
+  RETURNS TABLE (execution_id text, lane_id text, grant_key text, expires_at timestamptz,
+                 resumable boolean)
+  LANGUAGE c VOLATILE ROWS 1
+  AS 'MODULE_PATHNAME', 'ff_issue_claim_grant';
+COMMENT ON FUNCTION ff_issue_claim_grant(
+    text, text, text, text, text[], bigint, text, text, text) IS
+$$Reserve one named execution for a worker; ff_claim_for_worker does the same for the next one of a lane. Access: worker, operator.
+
+worker_id, worker_instance_id, capabilities, grant_ttl_ms: as in ff_claim_for_worker. lane_id: refuse if the execution is in another. capability_hash, route_snapshot_json, admission_summary: kept with the grant for audit, not looked at. A grant that has run out is replaced.
+
+Returns one row, as ff_claim_for_worker. A refusal changes nothing.
+
+Raises invalid_input, invalid_capabilities, not_found, grant_already_exists (a live one is out), execution_not_eligible (it may not be claimed now, its lane is paused or disabled, or its cancelled flow withholds it), execution_not_in_eligible_set (another lane) and capability_mismatch (DETAIL: the tokens that the worker lacks).$$;
+
+CREATE FUNCTION ff_verify_claim_grant(grant_key text)
+  RETURNS TABLE (outcome text, execution_id text, kind text, worker_id text,
+                 worker_instance_id text, expires_at timestamptz)
+  LANGUAGE c STABLE ROWS 1
+  AS 'MODULE_PATHNAME', 'ff_verify_claim_grant';
+COMMENT ON FUNCTION ff_verify_claim_grant(text) IS
+$$Tell what a claim or reclaim grant is good for, without using it. Access: worker, operator.
+
+Returns one row: outcome valid, expired, unknown (used, replaced, swept or never issued) or malformed; the other columns for the first two only. kind: claim or reclaim.
+
+Raises invalid_input for NULL.$$;
+
+CREATE FUNCTION ff_claim_execution(
+    execution_id           text,
+    worker_id              text,
+    worker_instance_id     text,
+    lease_ttl_ms           bigint      DEFAULT NULL,
+    grant_key              text        DEFAULT NULL,
+    lease_id               uuid        DEFAULT NULL,
+    attempt_id             uuid        DEFAULT NULL,
+    expected_attempt_index integer     DEFAULT NULL,
+    attempt_timeout_ms     bigint      DEFAULT NULL,
+    deadline_at            timestamptz DEFAULT NULL)
+  RETURNS SETOF ff_claimed
+  LANGUAGE c VOLATILE ROWS 1
+  AS 'MODULE_PATHNAME', 'ff_claim_execution';
+COMMENT ON FUNCTION ff_claim_execution(
+    text, text, text, bigint, text, uuid, uuid, integer, bigint, timestamptz) IS
+$$Take the execution that a claim grant reserves for this worker, and use the grant up. Access: worker.
+
+lease_ttl_ms: milliseconds, default ffengine.default_lease_ttl. grant_key: default whichever grant the worker has. lease_id, attempt_id: the ids to give the lease and a new attempt, default new ones. expected_attempt_index: refuse unless the claim runs this attempt. attempt_timeout_ms: milliseconds that the attempt may take, in place of the policy's. deadline_at: in place of the execution's own.
+
+Returns one row, as ff_claim.
+
+Raises invalid_input, not_found, execution_not_active (it has ended or is suspended), lease_conflict (it is leased, or at another attempt), execution_not_leaseable (it waits for something), active_attempt_exists, use_claim_resumed_execution, invalid_claim_grant, claim_grant_expired and execution_not_eligible (its cancelled flow withholds it).$$;
+
+CREATE FUNCTION ff_issue_grant_and_claim(
+    execution_id       text,
+    lease_ttl_ms       bigint DEFAULT NULL,
+    worker_id          text   DEFAULT 'operator',
+    worker_instance_id text   DEFAULT 'operator')
+  RETURNS SETOF ff_claimed
+  LANGUAGE c VOLATILE ROWS 1
+  AS 'MODULE_PATHNAME', 'ff_issue_grant_and_claim';
+COMMENT ON FUNCTION ff_issue_grant_and_claim(text, bigint, text, text) IS
+$$Take one named execution at once, without asking for capabilities, the lane's state or admission. Access: operator.
+
+A paused attempt is pulled forward from whatever it waits for. lease_ttl_ms: milliseconds, default ffengine.default_lease_ttl.
+
+Returns one row, as ff_claim. No grant stays behind.
+
+Raises invalid_input, not_found, execution_not_active (it has ended or is suspended), lease_conflict (it is leased), grant_already_exists (it is reserved), execution_not_leaseable (it waits for something), active_attempt_exists and execution_not_eligible (its cancelled flow withholds it).$$;
+
+CREATE FUNCTION ff_issue_reclaim_grant(
+    execution_id        text,
+    worker_id           text,
+    worker_instance_id  text,
+    capabilities        text[] DEFAULT '{}',
+    grant_ttl_ms        bigint DEFAULT NULL,
+    capability_hash     text   DEFAULT NULL,
+    route_snapshot_json text   DEFAULT NULL,
+    admission_summary   text   DEFAULT NULL)
+  RETURNS TABLE (outcome text, execution_id text, lane_id text, grant_key text,
+                 expires_at timestamptz, reclaim_count integer, detail text)
+  LANGUAGE c VOLATILE ROWS 1
+  AS 'MODULE_PATHNAME', 'ff_issue_reclaim_grant';
+COMMENT ON FUNCTION ff_issue_reclaim_grant(
+    text, text, text, text[], bigint, text, text, text) IS
+$$Reserve an execution whose lease is lost for a worker that will take it over; the engine leaves it alone while the grant lasts. Access: worker, operator.
+
+For callers that steer recovery: with ffengine.reclaim_hold 0, the default, a lost lease's work is soon back in its lane for ff_claim. The arguments are those of ff_issue_claim_grant.
+
+Returns one row: outcome granted with the grant_key for ff_reclaim_execution and reclaim_count, how often it was taken over so far; not_reclaimable, detail the state it is in or capability_mismatch: and the tokens that the worker lacks; reclaim_cap_exceeded with reclaim_count.
+
+Raises invalid_input, invalid_capabilities, not_found, grant_already_exists (a live one is out) and execution_not_eligible (its cancelled flow withholds it).$$;
+
+CREATE FUNCTION ff_reclaim_execution(
+    execution_id       text,
+    worker_id          text,
+    worker_instance_id text,
+    lease_ttl_ms       bigint  DEFAULT NULL,
+    grant_key          text    DEFAULT NULL,
+    lease_id           uuid    DEFAULT NULL,
+    attempt_id         uuid    DEFAULT NULL,
+    max_reclaim_count  integer DEFAULT NULL)
+  RETURNS TABLE (outcome text, execution_id text, handle bytea, attempt_index integer,
+                 attempt_id uuid, lease_id uuid, lease_epoch bigint,
+                 lease_expires_at timestamptz, reclaim_count integer, payload bytea,
+                 payload_encoding text, detail text)
+  LANGUAGE c VOLATILE ROWS 1
+  AS 'MODULE_PATHNAME', 'ff_reclaim_execution';
+COMMENT ON FUNCTION ff_reclaim_execution(
+    text, text, text, bigint, text, uuid, uuid, integer) IS
+$$Take over an execution whose lease is lost as a new attempt, by the reclaim grant that this worker has. Access: worker.
+
+lease_ttl_ms: milliseconds, default ffengine.default_lease_ttl. grant_key: default whichever reclaim grant the execution has. lease_id, attempt_id: the ids to give, default new ones. max_reclaim_count: how many take-overs there may be where the policy does not say; default ffengine.default_max_reclaims.
+
+Returns one row: outcome claimed, with a handle of kind reclaimed, the next attempt_index and a higher lease_epoch; grant_not_found (none, used, run out, or of another key); not_reclaimable, detail the state it is in; reclaim_cap_exceeded: the execution has failed. reclaim_count: with this take-over.
+
+Raises invalid_input (another worker's grant too), not_found and execution_not_eligible (its cancelled flow withholds it).$$;
+
+CREATE FUNCTION ff_claim_from_reclaim(
+    execution_id       text,
+    worker_id          text,
+    worker_instance_id text,
+    lease_ttl_ms       bigint DEFAULT NULL,
+    grant_key          text   DEFAULT NULL)
+  RETURNS SETOF ff_claimed
+  LANGUAGE c VOLATILE ROWS 1
+  AS 'MODULE_PATHNAME', 'ff_claim_from_reclaim';
+COMMENT ON FUNCTION ff_claim_from_reclaim(text, text, text, bigint, text) IS
+$$Take over the same attempt of an execution whose lease is lost, or that is paused and may go on: for a worker that still has its state. Access: worker.
+
+No grant is needed. grant_key: one that is given must be good and is used up. lease_ttl_ms: milliseconds, default ffengine.default_lease_ttl.
+
+Returns one row, as ff_claim, with claim_kind resumed, the same attempt_index and a higher lease_epoch. No row, and nothing is changed, where it cannot be had: a live lease, ended, suspended, blocked, not due yet, work without a paused or lost attempt, or reserved for another worker. No row either where it was taken over too often: the execution has failed.
+
+Raises invalid_input, not_found (the execution, or its attempt), invalid_claim_grant, claim_grant_expired and execution_not_eligible (its cancelled flow withholds it).$$;
+
+CREATE FUNCTION ff_claim_from_resume_grant(
+    execution_id       text,
+    worker_id          text,
+    worker_instance_id text,
+    lease_ttl_ms       bigint DEFAULT NULL,
+    grant_key          text   DEFAULT NULL)
+  RETURNS SETOF ff_claimed
+  LANGUAGE c VOLATILE ROWS 1
+  AS 'MODULE_PATHNAME', 'ff_claim_from_reclaim';
+COMMENT ON FUNCTION ff_claim_from_resume_grant(text, text, text, bigint, text) IS
+$$The later name of ff_claim_from_reclaim, the same function. Access: worker.$$;
+
+CREATE FUNCTION ff_page(max_rows integer, most integer, VARIADIC cursor_given boolean[] DEFAULT '{}')
+  RETURNS integer
+  LANGUAGE c IMMUTABLE PARALLEL SAFE
+  AS 'MODULE_PATHNAME', 'ff_page';
+COMMENT ON FUNCTION ff_page(integer, integer, boolean[]) IS
+  'The page size of a list function: max_rows, but at most `most`. invalid_input for NULL, for a '
+  'negative one, and where some parts of the cursor are given and others are not.';
+
+CREATE FUNCTION ff_in_range(value bigint, name text, low bigint, high bigint) RETURNS bigint
+  LANGUAGE c IMMUTABLE PARALLEL SAFE
+  AS 'MODULE_PATHNAME', 'ff_in_range';
+COMMENT ON FUNCTION ff_in_range(bigint, text, bigint, bigint) IS
+  'The value of the argument of that name; invalid_input for NULL and outside low..high.';
+
+CREATE FUNCTION ff_list_lanes(cursor_lane_id text DEFAULT NULL, max_rows integer DEFAULT 100)
+  RETURNS TABLE (lane_id text, state ff_lane_state, registered_at timestamptz, registered_by text,
+                 state_changed_at timestamptz, state_reason text)
+  LANGUAGE sql STABLE ROWS 100
+BEGIN ATOMIC
+  SELECT l.lane_id,
+         l.state,
+         ff_from_ms(l.registered_at_ms),
+         l.registered_by,
+         ff_from_ms(l.state_changed_at_ms),
+         l.state_reason
+    FROM ff_lane_registry l
+   WHERE l.lane_id > coalesce(cursor_lane_id, ''::text)
+   ORDER BY l.lane_id
+   LIMIT ff_page(coalesce(max_rows, 100), 1000);
+END;
+COMMENT ON FUNCTION ff_list_lanes(text, integer) IS
+$$The lanes that are registered, by the bytes of lane_id. Access: worker, operator, reader.
+
+cursor_lane_id: the last lane of the page before, which need not exist any more. max_rows: 0-1000, more reads as 1000. state: active, paused (creates, no claims), draining (claims, no creation) or disabled (neither). What waits in each is in the view ff_lanes.
+
+Raises invalid_input.$$;
+
+CREATE FUNCTION ff_set_lane_state(lane_id text, state ff_lane_state, reason text DEFAULT NULL)
+  RETURNS TABLE (outcome text, lane_id text, previous_state ff_lane_state)
+  LANGUAGE c VOLATILE ROWS 1
+  AS 'MODULE_PATHNAME', 'ff_set_lane_state';
+COMMENT ON FUNCTION ff_set_lane_state(text, ff_lane_state, text) IS
+$$Open or close a lane. Access: operator.
+
+state: active creates and claims; paused creates, no claims or grants; draining takes nothing new, claims go on, retries and delayed work too; disabled neither. Work already leased goes on in all four, and no execution changes with it. reason: 0-1024 bytes, shown by ff_list_lanes.
+
+Returns one row: outcome changed, unchanged (nothing was written) or registered (the lane was unknown; previous_state NULL). Going to active or draining wakes the workers that wait for the lane.
+
+Raises invalid_input.$$;
+
+CREATE FUNCTION ff_scan_eligible_executions(
+    lane_id             text,
+    partition_key       integer     DEFAULT NULL,
+    cursor_priority     integer     DEFAULT NULL,
+    cursor_created_at   timestamptz DEFAULT NULL,
+    cursor_execution_id text        DEFAULT NULL,
+    max_rows            integer     DEFAULT 100)
+  RETURNS TABLE (execution_id text, priority integer, created_at timestamptz,
+                 required_capabilities text[], resumable boolean)
+  LANGUAGE sql STABLE ROWS 100
+BEGIN ATOMIC
+  -- what the arguments may be
+  SELECT ff_lane_partition(coalesce(lane_id, ''::text)),
+         ff_execution_id(partition_key, '00000000-0000-0000-0000-000000000000');
+
+  -- The claim indexes hold the order inside one capability class: step over the classes of the
+  -- lane, take a page of each, merge.
+  WITH RECURSIVE
+  asked AS MATERIALIZED (
+    SELECT ff_page(coalesce(max_rows, 100), 1000, cursor_priority IS NOT NULL,
+                   cursor_created_at IS NOT NULL, cursor_execution_id IS NOT NULL) AS rows,
+           coalesce(cursor_priority, 2147483647) AS priority,
+           coalesce(ff_to_ms(cursor_created_at), -1) AS created_at_ms,
+           coalesce(ff_execution_uuid(cursor_execution_id),
+                    '00000000-0000-0000-0000-000000000000') AS execution_id),
+  fresh AS (
+    (SELECT e.caps_hash
+       FROM ff_exec_core e
+      WHERE e.lane_id = ff_scan_eligible_executions.lane_id
+        AND e.lifecycle_phase = 'runnable' AND e.ownership_state = 'unowned'
+        AND e.eligibility_state = 'eligible_now' AND e.public_state <> 'resumable'
+      ORDER BY e.caps_hash DESC, e.priority, e.created_at_ms DESC, e.execution_id DESC
+      LIMIT 1)
+    UNION ALL
+    SELECT n.caps_hash
+      FROM fresh f
+     CROSS JOIN LATERAL (
+           SELECT e.caps_hash
+             FROM ff_exec_core e
+            WHERE e.lane_id = ff_scan_eligible_executions.lane_id
+              AND e.lifecycle_phase = 'runnable' AND e.ownership_state = 'unowned'
+              AND e.eligibility_state = 'eligible_now' AND e.public_state <> 'resumable'
+              AND e.caps_hash < f.caps_hash
+            ORDER BY e.caps_hash DESC, e.priority, e.created_at_ms DESC, e.execution_id DESC
+            LIMIT 1) n),
+  resumable AS (
+    (SELECT e.caps_hash
+       FROM ff_exec_core e
+      WHERE e.lane_id = ff_scan_eligible_executions.lane_id
+        AND e.public_state = 'resumable' AND e.eligibility_state = 'eligible_now'
+      ORDER BY e.caps_hash DESC, e.priority, e.created_at_ms DESC, e.execution_id DESC
+      LIMIT 1)
+    UNION ALL
+    SELECT n.caps_hash
+      FROM resumable r
+     CROSS JOIN LATERAL (
+           SELECT e.caps_hash
+             FROM ff_exec_core e
+            WHERE e.lane_id = ff_scan_eligible_executions.lane_id
+              AND e.public_state = 'resumable' AND e.eligibility_state = 'eligible_now'
+              AND e.caps_hash < r.caps_hash
+            ORDER BY e.caps_hash DESC, e.priority, e.created_at_ms DESC, e.execution_id DESC
+            LIMIT 1) n),
+  page AS (
+    SELECT p.*
+      FROM asked a
+     CROSS JOIN fresh f
+     CROSS JOIN LATERAL (
+           SELECT e.partition_key, e.execution_id, e.priority, e.created_at_ms,
+                  e.required_capabilities, false AS resumable
+             FROM ff_exec_core e
+            WHERE e.lane_id = ff_scan_eligible_executions.lane_id
+              AND e.lifecycle_phase = 'runnable' AND e.ownership_state = 'unowned'
+              AND e.eligibility_state = 'eligible_now' AND e.public_state <> 'resumable'
+              AND e.caps_hash = f.caps_hash
+              AND e.priority <= a.priority
+              AND (e.priority < a.priority
+                   OR (e.created_at_ms, e.execution_id) > (a.created_at_ms, a.execution_id))
+              AND (ff_scan_eligible_executions.partition_key IS NULL
+                   OR e.partition_key = ff_scan_eligible_executions.partition_key)
+            ORDER BY e.priority DESC, e.created_at_ms, e.execution_id
+            LIMIT a.rows) p
+    UNION ALL
+    SELECT p.*
+      FROM asked a
+     CROSS JOIN resumable r
+     CROSS JOIN LATERAL (
+           SELECT e.partition_key, e.execution_id, e.priority, e.created_at_ms,
+                  e.required_capabilities, true AS resumable
+             FROM ff_exec_core e
+            WHERE e.lane_id = ff_scan_eligible_executions.lane_id
+              AND e.public_state = 'resumable' AND e.eligibility_state = 'eligible_now'
+              AND e.lifecycle_phase = 'runnable'
+              AND e.caps_hash = r.caps_hash
+              AND e.priority <= a.priority
+              AND (e.priority < a.priority
+                   OR (e.created_at_ms, e.execution_id) > (a.created_at_ms, a.execution_id))
+              AND (ff_scan_eligible_executions.partition_key IS NULL
+                   OR e.partition_key = ff_scan_eligible_executions.partition_key)
+            ORDER BY e.priority DESC, e.created_at_ms, e.execution_id
+            LIMIT a.rows) p)
+  SELECT ff_execution_id(p.partition_key::integer, p.execution_id),
+         p.priority,
+         ff_from_ms(p.created_at_ms),
+         p.required_capabilities,
+         p.resumable
+    FROM page p
+   ORDER BY p.priority DESC, p.created_at_ms, p.execution_id
+   LIMIT (SELECT a.rows FROM asked a);
+END;
+COMMENT ON FUNCTION ff_scan_eligible_executions(
+    text, integer, integer, timestamptz, text, integer) IS
+$$What a lane has to hand out, in claim order, for schedulers that place work themselves. Access: worker, operator, reader.
+
+partition_key: 0-255, default all. cursor_*: priority, created_at and execution_id of the last row of the page before, all three or none. max_rows: 0-1000, more reads as 1000. resumable: to be claimed by ff_claim_resumed_execution. Takes no lock, so a row may be gone when it is claimed.
+
+Costs one index descent and one page for each set of required capabilities that the lane holds, whatever the backlog. Raises invalid_input.$$;
+
+CREATE FUNCTION ff_block_route(
+    execution_id  text,
+    reason_code   text DEFAULT 'waiting_for_capable_worker',
+    reason_detail text DEFAULT NULL)
+  RETURNS TABLE (outcome text, execution_id text, detail text)
+  LANGUAGE c VOLATILE ROWS 1
+  AS 'MODULE_PATHNAME', 'ff_block_route';
+COMMENT ON FUNCTION ff_block_route(text, text, text) IS
+$$Take an eligible execution out of the claims' way. Access: operator.
+
+reason_code: waiting_for_capable_worker or waiting_for_locality_match (lifted once a live registered worker serves the lane with all the capabilities), waiting_for_budget, waiting_for_quota, paused_by_operator, paused_by_policy. reason_detail: at most 1024 bytes, shown by ff_executions.
+
+Returns one row: outcome blocked with the detail, also where it was blocked for this reason already; or rejected, detail naming the state that it is in, nothing changed.
+
+Raises invalid_blocking_reason, not_found and invalid_input.$$;
+
+CREATE FUNCTION ff_unblock_execution(execution_id text, expected_blocking_reason text DEFAULT NULL)
+  RETURNS TABLE (outcome text, execution_id text, public_state ff_public_state)
+  LANGUAGE c VOLATILE ROWS 1
+  AS 'MODULE_PATHNAME', 'ff_unblock_execution';
+COMMENT ON FUNCTION ff_unblock_execution(text, text) IS
+$$Let a blocked execution go on, whatever it was blocked for. Access: operator.
+
+expected_blocking_reason: refuse if it is blocked for another. What the block stood for is not looked at again; the next claim does. It goes back to waiting for its dependencies, to its delay, or into the queue.
+
+Returns one row, outcome unblocked and the state it has now.
+
+Raises not_found and execution_not_eligible: not blocked, for another reason than expected, or by the cancellation of its flow.$$;
+
+CREATE FUNCTION ff_renew_lease(
+    execution_id  text,
+    lease_ttl_ms  bigint,
+    lease_id      uuid,
+    lease_epoch   bigint,
+    attempt_id    uuid,
+    attempt_index integer DEFAULT NULL)
+  RETURNS TABLE (lease_epoch bigint, lease_expires_at timestamptz)
+  LANGUAGE c VOLATILE ROWS 1
+  AS 'MODULE_PATHNAME', 'ff_renew_lease';
+COMMENT ON FUNCTION ff_renew_lease(text, bigint, uuid, bigint, uuid, integer) IS
+$$ff_renew for a service that holds the lease triple instead of the handle. Access: worker.
+
+lease_ttl_ms: milliseconds, 1..ffengine.max_lease_ttl. lease_id, lease_epoch, attempt_id: the triple; the ids are compared where the attempt has them. attempt_index: default the current one.
+
+Returns one row with the unchanged epoch and the new end. Raises invalid_input (fence_required, partial_fence_triple), not_found, lease_revoked, stale_lease, execution_not_active, lease_expired.$$;
+
+CREATE FUNCTION ff_progress(handle bytea, percent integer DEFAULT NULL, message text DEFAULT NULL)
+  RETURNS void
+  LANGUAGE c VOLATILE
+  AS 'MODULE_PATHNAME', 'ff_progress';
+COMMENT ON FUNCTION ff_progress(bytea, integer, text) IS
+$$Note how far an execution is. Access: worker.
+
+percent: 0-100, may go backwards. message: at most 4096 bytes. NULL keeps the earlier value. Extends no lease and writes no event; the view ff_executions shows it. Raises invalid_input and the fence's errors, as ff_renew.$$;
+
+CREATE FUNCTION ff_complete_execution(
+    execution_id    text,
+    result          bytea   DEFAULT NULL,
+    result_encoding text    DEFAULT NULL,
+    lease_id        uuid    DEFAULT NULL,
+    lease_epoch     bigint  DEFAULT NULL,
+    attempt_id      uuid    DEFAULT NULL,
+    attempt_index   integer DEFAULT NULL,
+    source          text    DEFAULT 'lease_holder')
+  RETURNS TABLE (outcome text, execution_id text, public_state ff_public_state, replayed boolean)
+  LANGUAGE c VOLATILE ROWS 1
+  AS 'MODULE_PATHNAME', 'ff_complete_execution';
+COMMENT ON FUNCTION ff_complete_execution(text, bytea, text, uuid, bigint, uuid, integer, text) IS
+$$ff_complete by lease triple, or without one by an operator. Access: worker.
+
+lease_id, lease_epoch, attempt_id: all three, or none with source operator_override, which needs the calling role to have operator access too and a live lease all the same. attempt_index: default the current one. source: on whose authority, 1-64 bytes; kept with the attempt.
+
+Returns and raises as ff_complete, a mismatch being stale_lease; besides invalid_input (fence_required, partial_fence_triple) and unauthorized.$$;
+
+CREATE FUNCTION ff_fail_execution(
+    execution_id     text,
+    reason           text,
+    failure_class    text    DEFAULT 'transient',
+    failure_category text    DEFAULT NULL,
+    detail           bytea   DEFAULT NULL,
+    retry_policy     jsonb   DEFAULT NULL,
+    lease_id         uuid    DEFAULT NULL,
+    lease_epoch      bigint  DEFAULT NULL,
+    attempt_id       uuid    DEFAULT NULL,
+    attempt_index    integer DEFAULT NULL,
+    source           text    DEFAULT 'lease_holder')
+  RETURNS TABLE (outcome text, execution_id text, public_state ff_public_state,
+                 next_attempt_index integer, delay_until timestamptz, replayed boolean)
+  LANGUAGE c VOLATILE ROWS 1
+  AS 'MODULE_PATHNAME', 'ff_fail_execution';
+COMMENT ON FUNCTION ff_fail_execution(
+    text, text, text, text, bytea, jsonb, uuid, bigint, uuid, integer, text) IS
+$$ff_fail by lease triple, or without one by an operator. Access: worker.
+
+retry_policy: as in a policy, in place of the execution's for this call; {"max_retries":0} forbids a retry. The triple, attempt_index and source as in ff_complete_execution.
+
+Returns and raises as ff_fail, a mismatch being stale_lease; besides invalid_policy_json, invalid_input (fence_required, partial_fence_triple) and unauthorized.$$;
+
+CREATE FUNCTION ff_delay(handle bytea, delay_until timestamptz)
+  RETURNS TABLE (outcome text, execution_id text, public_state ff_public_state,
+                 eligible_at timestamptz, replayed boolean)
+  LANGUAGE c VOLATILE ROWS 1
+  AS 'MODULE_PATHNAME', 'ff_delay';
+COMMENT ON FUNCTION ff_delay(bytea, timestamptz) IS
+$$Pause one's attempt until an instant; a past one makes it claimable at once. Access: worker.
+
+The lease ends; the next claim continues the same attempt, claim_kind resumed. Returns one row, outcome delayed; a call that is sent again while it waits for that very instant gives the same, replayed. Raises invalid_input and the fence's errors, as ff_renew.$$;
+
+CREATE FUNCTION ff_wait_children(handle bytea)
+  RETURNS TABLE (outcome text, execution_id text, public_state ff_public_state, replayed boolean)
+  LANGUAGE c VOLATILE ROWS 1
+  AS 'MODULE_PATHNAME', 'ff_wait_children';
+COMMENT ON FUNCTION ff_wait_children(bytea) IS
+$$Pause one's attempt until its dependencies are met; where nothing is to be waited for it is claimable at once. Access: worker.
+
+The lease ends; the next claim continues the same attempt, claim_kind resumed. Returns one row, outcome waiting; a call that is sent again gives the same, replayed. Raises the fence's errors, as ff_renew.$$;
+
+CREATE FUNCTION ff_cancel(handle bytea, reason text DEFAULT '')
+  RETURNS TABLE (outcome text, execution_id text, public_state ff_public_state, replayed boolean)
+  LANGUAGE c VOLATILE ROWS 1
+  AS 'MODULE_PATHNAME', 'ff_cancel';
+COMMENT ON FUNCTION ff_cancel(bytea, text) IS
+$$Cancel one's own execution. Access: worker.
+
+reason: at most 1024 bytes, stored and shown to readers. The lease need not be live any more, as long as nobody has taken over. Returns one row, outcome cancelled; replayed if it was cancelled before. Raises invalid_input, not_found, execution_not_active (it ended otherwise), lease_revoked, lease_conflict and the handle's errors.$$;
+
+CREATE FUNCTION ff_complete_many(handles bytea[], results bytea[] DEFAULT NULL)
+  RETURNS TABLE ("position" integer, execution_id text, outcome text, sqlstate text, message text)
+  LANGUAGE c VOLATILE ROWS 50
+  AS 'MODULE_PATHNAME', 'ff_complete_many';
+COMMENT ON FUNCTION ff_complete_many(bytea[], bytea[]) IS
+$$ff_complete for up to 1000 handles in one round trip. Access: worker.
+
+results: one for each handle, NULL elements for none; NULL: none at all. Returns a row per handle in input order, position from 1: outcome completed, or refused with sqlstate and message; a refused one does not fail the others. Raises invalid_input for handles NULL, of several dimensions or too many, and for results of another length.$$;
+
+CREATE FUNCTION ff_renew_many(handles bytea[])
+  RETURNS TABLE ("position" integer, execution_id text, outcome text, sqlstate text, message text)
+  LANGUAGE c VOLATILE ROWS 50
+  AS 'MODULE_PATHNAME', 'ff_renew_many';
+COMMENT ON FUNCTION ff_renew_many(bytea[]) IS
+$$ff_renew for up to 1000 handles in one round trip, each with its own ttl. Access: worker.
+
+Returns a row per handle in input order, position from 1: outcome renewed, or refused with sqlstate and message. Raises invalid_input as ff_complete_many.$$;
+
+CREATE FUNCTION ff_mark_lease_expired_if_due(execution_id text)
+  RETURNS TABLE (outcome text, detail text)
+  LANGUAGE c VOLATILE ROWS 1
+  AS 'MODULE_PATHNAME', 'ff_mark_lease_expired_if_due';
+COMMENT ON FUNCTION ff_mark_lease_expired_if_due(text) IS
+$$Give a lost lease's work back to its lane, or fail it at its cap; with a hold keep it for reclaiming first. What the lease_expiry reconciler does, for one execution. Access: operator.
+
+Returns one row: outcome marked_expired (detail requeued, held or failed), released (requeued or failed), or already_satisfied with why nothing was done: execution_not_found, not_active, unowned, not_yet_expired, grant_outstanding, already_expired, already_revoked. Safe at any time and twice. Raises invalid_input for a malformed id.$$;
+
+CREATE FUNCTION ff_promote_delayed(execution_id text)
+  RETURNS TABLE (outcome text, public_state ff_public_state)
+  LANGUAGE c VOLATILE ROWS 1
+  AS 'MODULE_PATHNAME', 'ff_promote_delayed';
+COMMENT ON FUNCTION ff_promote_delayed(text) IS
+$$Make delayed work claimable whose time has come. What the delayed_promoter reconciler does, for one execution. Access: operator.
+
+Returns one row: outcome promoted, not_yet_due, not_delayed, not_runnable or not_found, and the state it has now. Raises invalid_input for a malformed id.$$;
+
+CREATE FUNCTION ff_expire_execution(execution_id text, phase text)
+  RETURNS TABLE (outcome text, public_state ff_public_state)
+  LANGUAGE c VOLATILE ROWS 1
+  AS 'MODULE_PATHNAME', 'ff_expire_execution';
+COMMENT ON FUNCTION ff_expire_execution(text, text) IS
+$$End or retry an execution whose time is over. What the reconcilers attempt_timeout and execution_deadline do, for one execution. Access: operator.
+
+phase: attempt_timeout (the running attempt; retried at once while retries are left) or execution_deadline (in every phase). Returns one row: outcome expired, retry_scheduled, not_due, already_terminal or not_found, and the state it has now. Raises invalid_input.$$;
+
+CREATE FUNCTION ff_register_worker(
+    worker_id          text,
+    worker_instance_id text,
+    lanes              text[],
+    capabilities       text[] DEFAULT '{}',
+    liveness_ttl_ms    bigint DEFAULT 60000,
+    namespace          text   DEFAULT 'default')
+  RETURNS TABLE (outcome text, next_expiry_at timestamptz)
+  LANGUAGE c VOLATILE ROWS 1
+  AS 'MODULE_PATHNAME', 'ff_register_worker';
+COMMENT ON FUNCTION ff_register_worker(text, text, text[], text[], bigint, text) IS
+$$Tell routing and operators of a worker process; claiming needs no registration. Access: worker.
+
+worker_id: the pool, worker_instance_id: the process. lanes: 1-256 it serves. capabilities: its tokens. liveness_ttl_ms: milliseconds, 1..86400000, until it counts as gone unless ff_heartbeat_worker comes.
+
+Returns one row: outcome registered, or refreshed where it is registered and live, all but registered_at replaced; and when it counts as gone.
+
+Raises invalid_input (instance_id reassigned: another worker_id has this instance), invalid_capabilities.$$;
+
+CREATE FUNCTION ff_heartbeat_worker(worker_instance_id text, namespace text DEFAULT 'default')
+  RETURNS TABLE (outcome text, next_expiry_at timestamptz)
+  LANGUAGE c VOLATILE ROWS 1
+  AS 'MODULE_PATHNAME', 'ff_heartbeat_worker';
+COMMENT ON FUNCTION ff_heartbeat_worker(text, text) IS
+$$A registered worker lives on, for its liveness_ttl_ms from now. Access: worker.
+
+Returns one row: outcome refreshed and when it counts as gone; or not_registered, then or never: register again. Raises invalid_input.$$;
+
+CREATE FUNCTION ff_mark_worker_dead(
+    worker_instance_id text, reason text, namespace text DEFAULT 'default')
+  RETURNS TABLE (outcome text)
+  LANGUAGE c VOLATILE ROWS 1
+  AS 'MODULE_PATHNAME', 'ff_mark_worker_dead';
+COMMENT ON FUNCTION ff_mark_worker_dead(text, text, text) IS
+$$Strike a worker process off the registry. Access: operator.
+
+reason: 0-256 bytes without control characters, for the event. Its leases are not touched: they lapse by themselves, or are revoked. Returns one row: outcome marked or not_registered. Raises invalid_input.$$;
+
+CREATE FUNCTION ff_list_workers(
+    namespace                 text    DEFAULT NULL,
+    cursor_namespace          text    DEFAULT NULL,
+    cursor_worker_instance_id text    DEFAULT NULL,
+    max_rows                  integer DEFAULT 1000)
+  RETURNS TABLE (namespace text, worker_instance_id text, worker_id text, lanes text[],
+                 capabilities text[], last_heartbeat_at timestamptz, liveness_ttl_ms bigint,
+                 registered_at timestamptz, expires_at timestamptz)
+  LANGUAGE sql STABLE ROWS 100
+BEGIN ATOMIC
+  SELECT w.namespace,
+         w.worker_instance_id,
+         w.worker_id,
+         w.lanes,
+         string_to_array(w.capabilities_csv, ','::text),
+         ff_from_ms(w.last_heartbeat_ms),
+         w.liveness_ttl_ms,
+         ff_from_ms(w.registered_at_ms),
+         ff_from_ms(w.last_heartbeat_ms + w.liveness_ttl_ms)
+    FROM ff_worker_registry w
+   WHERE (w.namespace, w.worker_instance_id)
+         > (coalesce(cursor_namespace, ''::text), coalesce(cursor_worker_instance_id, ''::text))
+     AND (ff_list_workers.namespace IS NULL OR w.namespace = ff_list_workers.namespace)
+     AND w.last_heartbeat_ms + w.liveness_ttl_ms > (SELECT ff_server_time_ms())
+   ORDER BY w.namespace, w.worker_instance_id
+   LIMIT ff_page(coalesce(max_rows, 1000), 1000, cursor_namespace IS NOT NULL,
+                 cursor_worker_instance_id IS NOT NULL);
+END;
+COMMENT ON FUNCTION ff_list_workers(text, text, text, integer) IS
+$$The registered workers that live, by the bytes of namespace and worker_instance_id. Access: operator, reader.
+
+namespace: default all. cursor_*: both of the last row of the page before, or neither. max_rows: 0-1000, more reads as 1000. expires_at: when it counts as gone unless it gives a sign. Raises invalid_input.$$;
+
+CREATE FUNCTION ff_list_expired_leases(
+    as_of               timestamptz DEFAULT NULL,
+    namespace           text        DEFAULT NULL,
+    cursor_expires_at   timestamptz DEFAULT NULL,
+    cursor_execution_id text        DEFAULT NULL,
+    max_rows            integer     DEFAULT 1000)
+  RETURNS TABLE (execution_id text, attempt_index integer, lease_id uuid, lease_epoch bigint,
+                 worker_id text, worker_instance_id text, lease_expires_at timestamptz,
+                 lane_id text, namespace text)
+  LANGUAGE sql STABLE ROWS 100
+BEGIN ATOMIC
+  WITH
+  asked AS MATERIALIZED (
+    SELECT ff_page(coalesce(max_rows, 1000), 10000, cursor_expires_at IS NOT NULL,
+                   cursor_execution_id IS NOT NULL) AS rows,
+           coalesce(ff_to_ms(as_of), ff_server_time_ms()) AS now_ms,
+           coalesce(ff_to_ms(cursor_expires_at), -1) AS expires_at_ms,
+           coalesce(ff_execution_uuid(cursor_execution_id),
+                    '00000000-0000-0000-0000-000000000000') AS execution_id,
+           coalesce(ff_execution_partition(cursor_execution_id), -1) AS partition_key),
+  lapsed AS (
+    -- lease_check_at_ms is never later than the end of a live lease
+    SELECT e.partition_key, e.execution_id
+      FROM ff_attempt t
+      JOIN ff_exec_core e
+        ON e.partition_key = t.partition_key AND e.execution_id = t.execution_id
+       AND e.attempt_index = t.attempt_index
+     WHERE t.lease_check_at_ms <= (SELECT a.now_ms FROM asked a)
+       AND e.ownership_state NOT IN ('lease_expired_reclaimable', 'lease_revoked')
+    UNION ALL
+    -- the held ones are looked at when their hold is over, but have lapsed before
+    SELECT e.partition_key, e.execution_id
+      FROM ff_exec_core e
+     WHERE e.ownership_state IN ('lease_expired_reclaimable', 'lease_revoked'))
+  SELECT ff_execution_id(e.partition_key::integer, e.execution_id),
+         t.attempt_index,
+         t.lease_id,
+         t.lease_epoch,
+         t.worker_id,
+         t.worker_instance_id,
+         ff_from_ms(t.lease_expires_at_ms),
+         e.lane_id,
+         e.namespace
+    FROM asked a
+   CROSS JOIN lapsed l
+    JOIN ff_exec_core e
+      ON e.partition_key = l.partition_key AND e.execution_id = l.execution_id
+    JOIN ff_attempt t
+      ON t.partition_key = e.partition_key AND t.execution_id = e.execution_id
+     AND t.attempt_index = e.attempt_index
+   WHERE e.lifecycle_phase = 'active'
+     AND t.lease_expires_at_ms <= a.now_ms
+     AND (ff_list_expired_leases.namespace IS NULL
+          OR e.namespace = ff_list_expired_leases.namespace)
+     AND (t.lease_expires_at_ms, e.execution_id, e.partition_key)
+         > (a.expires_at_ms, a.execution_id, a.partition_key)
+   ORDER BY t.lease_expires_at_ms, e.execution_id, e.partition_key
+   LIMIT (SELECT a.rows FROM asked a);
+END;
+COMMENT ON FUNCTION ff_list_expired_leases(timestamptz, text, timestamptz, text, integer) IS
+$$Executions whose lease has lapsed and that nobody has taken over yet, held ones included, by the lease's end. Access: operator, reader.
+
+as_of: default now; a later instant shows what will lapse unless it is renewed. namespace: default all. cursor_*: lease_expires_at and execution_id of the last row of the page before, both or neither. max_rows: 0-10000, more reads as 10000. lease_id is NULL where the attempt has none. Raises invalid_input.$$;
+
+CREATE FUNCTION ff_version() RETURNS text
+  LANGUAGE c STABLE PARALLEL SAFE
+  AS 'MODULE_PATHNAME', 'ff_version';
+COMMENT ON FUNCTION ff_version() IS
+  'The version compiled into the loaded library, major.minor.patch.';
+
+CREATE FUNCTION ff_ping() RETURNS boolean
+  LANGUAGE c STABLE
+  AS 'MODULE_PATHNAME', 'ff_ping';
+COMMENT ON FUNCTION ff_ping() IS
+  'True: the engine answers. unavailable when the library and the installed schema are of different '
+  'versions. Touches no table of the engine and works on a standby.';
+
+CREATE FUNCTION ff_check_consistency(max_rows integer DEFAULT 1000)
+  RETURNS TABLE (invariant text, execution_id text, detail text)
+  LANGUAGE sql STABLE ROWS 10
+BEGIN ATOMIC
+  WITH
+  -- each execution with its current attempt
+  x AS NOT MATERIALIZED (
+    SELECT e.partition_key, e.execution_id, e.attempt_index, e.lifecycle_phase, e.ownership_state,
+           e.eligibility_state, e.blocking_reason, e.attempt_state, e.public_state,
+           e.terminal_outcome, e.terminal_at_ms, e.eligible_at_ms,
+           e.lifecycle_phase IN ('terminal', 'cancelled') AS ended,
+           a.execution_id IS NOT NULL AS attempted,
+           a.outcome,
+           a.lease_expires_at_ms,
+           a.lease_check_at_ms,
+           e.attempt_state = 'attempt_interrupted'
+             AND a.outcome IS NOT DISTINCT FROM 'attempt_interrupted' AS resumed,
+           ff_derive_public_state(e.lifecycle_phase, e.eligibility_state, e.attempt_state,
+                                  e.terminal_outcome, a.outcome) AS derived_state
+      FROM ff_exec_core e
+      LEFT JOIN ff_attempt a
+        ON a.partition_key = e.partition_key AND a.execution_id = e.execution_id
+       AND a.attempt_index = e.attempt_index),
+  violation AS (
+    SELECT 'vector'::text AS invariant, x.partition_key, x.execution_id,
+           pg_catalog.concat_ws(' ', x.lifecycle_phase, x.ownership_state, x.eligibility_state,
+                                coalesce(x.blocking_reason::text, '-'::text), x.attempt_state)
+             AS detail
+      FROM x
+     WHERE NOT CASE x.lifecycle_phase
+       WHEN 'runnable' THEN
+         x.ownership_state = 'unowned'
+         AND x.attempt_state IN ('pending_first_attempt', 'pending_retry_attempt',
+                                 'pending_replay_attempt', 'attempt_interrupted')
+         AND CASE x.eligibility_state
+               WHEN 'eligible_now' THEN x.blocking_reason IS NOT DISTINCT FROM 'waiting_for_worker'
+               WHEN 'pending_claim' THEN x.blocking_reason IS NOT DISTINCT FROM 'waiting_for_worker'
+               WHEN 'not_eligible_until_time' THEN
+                 CASE WHEN x.resumed
+                      THEN x.blocking_reason IS NOT DISTINCT FROM 'waiting_for_resume_delay'
+                      ELSE coalesce(x.blocking_reason IN ('waiting_for_delay',
+                                                          'waiting_for_retry_backoff'), false)
+                 END
+               WHEN 'blocked_by_dependencies' THEN
+                 x.blocking_reason IS NOT DISTINCT FROM 'waiting_for_children'
+               WHEN 'blocked_by_budget' THEN
+                 x.blocking_reason IS NOT DISTINCT FROM 'waiting_for_budget'
+               WHEN 'blocked_by_quota' THEN
+                 x.blocking_reason IS NOT DISTINCT FROM 'waiting_for_quota'
+               WHEN 'blocked_by_route' THEN
+                 coalesce(x.blocking_reason IN ('waiting_for_capable_worker',
+                                                'waiting_for_locality_match'), false)
+               WHEN 'blocked_by_lane_state' THEN
+                 x.blocking_reason IS NOT DISTINCT FROM 'paused_by_policy'
+               WHEN 'blocked_by_operator' THEN
+                 coalesce(x.blocking_reason IN ('paused_by_operator', 'paused_by_flow_cancel'),
+                          false)
+               ELSE false
+             END
+       WHEN 'active' THEN
+         x.eligibility_state = 'not_applicable'
+         AND CASE x.ownership_state
+               WHEN 'leased' THEN
+                 x.blocking_reason IS NULL AND x.attempt_state = 'running_attempt'
+               WHEN 'lease_expired_reclaimable' THEN
+                 x.blocking_reason IS NOT DISTINCT FROM 'waiting_for_worker'
+                 AND x.attempt_state = 'attempt_interrupted'
+               WHEN 'lease_revoked' THEN
+                 x.blocking_reason IS NOT DISTINCT FROM 'waiting_for_worker'
+                 AND x.attempt_state = 'attempt_interrupted'
+               ELSE false
+             END
+       WHEN 'suspended' THEN
+         x.ownership_state = 'released' AND x.eligibility_state = 'not_applicable'
+         AND x.attempt_state = 'attempt_interrupted'
+         AND coalesce(x.blocking_reason IN (
+               'waiting_for_signal', 'waiting_for_approval', 'waiting_for_callback',
+               'waiting_for_tool_result', 'waiting_for_operator_review', 'waiting_for_budget',
+               'paused_by_policy', 'paused_by_operator'), false)
+       WHEN 'submitted' THEN
+         false
+       ELSE
+         x.ownership_state = 'unowned' AND x.eligibility_state = 'not_applicable'
+         AND x.blocking_reason IS NULL
+         AND (x.attempt_state = 'attempt_terminal'
+              OR x.attempt_state = 'none'
+                 AND NOT EXISTS (SELECT
+                                   FROM ff_attempt a
+                                  WHERE a.partition_key = x.partition_key
+                                    AND a.execution_id = x.execution_id))
+         AND (x.terminal_outcome IS NULL
+              OR (x.terminal_outcome = 'cancelled') = (x.lifecycle_phase = 'cancelled'))
+       END
+    UNION ALL
+    SELECT 'public_state', x.partition_key, x.execution_id,
+           pg_catalog.format('%s, but the vector says %s', x.public_state, x.derived_state)
+      FROM x
+     WHERE x.public_state <> x.derived_state
+    UNION ALL
+    SELECT 'ended', x.partition_key, x.execution_id,
+           pg_catalog.format('%s, terminal_at_ms %s, terminal_outcome %s', x.lifecycle_phase,
+                             coalesce(x.terminal_at_ms::text, '-'::text),
+                             coalesce(x.terminal_outcome::text, '-'::text))
+      FROM x
+     WHERE (x.terminal_at_ms IS NOT NULL) <> x.ended
+        OR (x.terminal_outcome IS NOT NULL) <> x.ended
+    UNION ALL
+    SELECT 'leased', x.partition_key, x.execution_id,
+           pg_catalog.format('%s, lease_expires_at_ms %s, leases of other attempts %s',
+                             x.ownership_state, coalesce(x.lease_expires_at_ms::text, '-'::text),
+                             coalesce(o.leases, 0))
+      FROM x
+      LEFT JOIN (SELECT a.partition_key, a.execution_id, count(*) AS leases
+                   FROM ff_attempt a
+                   JOIN ff_exec_core e
+                     ON e.partition_key = a.partition_key AND e.execution_id = a.execution_id
+                  WHERE a.lease_expires_at_ms IS NOT NULL
+                    AND a.attempt_index <> e.attempt_index
+                  GROUP BY a.partition_key, a.execution_id) o
+        ON o.partition_key = x.partition_key AND o.execution_id = x.execution_id
+     WHERE x.ownership_state <> 'lease_expired_reclaimable'
+           AND (x.ownership_state = 'leased') <> (x.lease_expires_at_ms IS NOT NULL)
+        OR o.leases > 0
+    UNION ALL
+    SELECT 'lease_check', x.partition_key, x.execution_id,
+           pg_catalog.format('lease_check_at_ms %s, lease_expires_at_ms %s',
+                             coalesce(x.lease_check_at_ms::text, '-'::text), x.lease_expires_at_ms)
+      FROM x
+     WHERE x.ownership_state = 'leased'
+       AND x.lease_expires_at_ms IS NOT NULL
+       AND (x.lease_check_at_ms IS NULL OR x.lease_check_at_ms > x.lease_expires_at_ms)
+    UNION ALL
+    SELECT 'eligible_at', x.partition_key, x.execution_id, 'eligible_at_ms is not set'
+      FROM x
+     WHERE x.eligibility_state = 'not_eligible_until_time'
+       AND x.eligible_at_ms IS NULL
+    UNION ALL
+    SELECT 'suspended', x.partition_key, x.execution_id,
+           pg_catalog.format('%s, open suspension %s', x.lifecycle_phase,
+                             coalesce(s.suspension_id::text, '-'::text))
+      FROM x
+      LEFT JOIN ff_suspension_current s
+        ON s.partition_key = x.partition_key AND s.execution_id = x.execution_id
+       AND s.closed_at_ms IS NULL
+     WHERE (x.lifecycle_phase = 'suspended') <> (s.execution_id IS NOT NULL)
+    UNION ALL
+    SELECT 'grant', x.partition_key, x.execution_id, 'pending_claim without a claim grant'
+      FROM x
+     WHERE x.eligibility_state = 'pending_claim'
+       AND NOT EXISTS (SELECT
+                         FROM ff_claim_grant g
+                        WHERE g.partition_key = x.partition_key
+                          AND g.execution_id = x.execution_id
+                          AND g.kind = 'claim')
+    UNION ALL
+    SELECT 'attempt', x.partition_key, x.execution_id,
+           pg_catalog.format('%s, attempt_index %s, highest attempt %s', x.attempt_state,
+                             x.attempt_index, coalesce(t.top::text, '-'::text))
+      FROM x
+      LEFT JOIN (SELECT a.partition_key, a.execution_id, max(a.attempt_index) AS top
+                   FROM ff_attempt a
+                  GROUP BY a.partition_key, a.execution_id) t
+        ON t.partition_key = x.partition_key AND t.execution_id = x.execution_id
+     WHERE x.attempt_state IN ('running_attempt', 'attempt_interrupted') AND NOT x.attempted
+        OR x.attempt_state = 'attempt_terminal' AND t.top IS NULL
+        OR t.top > x.attempt_index
+    UNION ALL
+    SELECT 'epoch', r.partition_key, r.execution_id,
+           'lease_epoch by attempt: '::text
+           || pg_catalog.string_agg(r.lease_epoch::text, ' '::text ORDER BY r.attempt_index)
+      FROM (SELECT a.partition_key, a.execution_id, a.attempt_index, a.lease_epoch,
+                   a.lease_epoch <= pg_catalog.lag(a.lease_epoch) OVER (
+                     PARTITION BY a.partition_key, a.execution_id
+                     ORDER BY a.attempt_index) AS falls
+              FROM ff_attempt a) r
+     GROUP BY r.partition_key, r.execution_id
+    HAVING bool_or(r.falls)
+    UNION ALL
+    SELECT 'retired_waitpoint', x.partition_key, x.execution_id,
+           pg_catalog.format('%s, open waitpoints %s', x.lifecycle_phase, count(*))
+      FROM x
+      JOIN ff_waitpoint_pending w
+        ON w.partition_key = x.partition_key AND w.execution_id = x.execution_id
+     WHERE x.ended
+       AND w.state IN ('pending', 'active')
+     GROUP BY x.partition_key, x.execution_id, x.lifecycle_phase
+    UNION ALL
+    SELECT 'edge_group', g.partition_key, g.downstream_eid,
+           pg_catalog.format('counted: %s satisfied, %s impossible, %s staged; found: %s, %s, %s',
+                             g.success_count, g.fail_count + g.skip_count, g.staged_count,
+                             n.satisfied, n.impossible, n.staged)
+      FROM ff_edge_group g
+     CROSS JOIN LATERAL (
+           SELECT count(*) FILTER (WHERE e.edge_state = 'satisfied') AS satisfied,
+                  count(*) FILTER (WHERE e.edge_state = 'impossible') AS impossible,
+                  count(*) FILTER (WHERE e.edge_state = 'pending') AS staged
+             FROM ff_edge e
+            WHERE e.partition_key = g.partition_key AND e.flow_id = g.flow_id
+              AND e.downstream_eid = g.downstream_eid) n
+     WHERE g.total_count IS NOT NULL
+       AND (g.success_count <> n.satisfied
+            OR g.fail_count + g.skip_count <> n.impossible
+            OR g.staged_count <> n.staged))
+  SELECT v.invariant,
+         ff_execution_id(v.partition_key::integer, v.execution_id),
+         v.detail
+    FROM violation v
+   ORDER BY ff_execution_id(v.partition_key::integer, v.execution_id) COLLATE pg_catalog."C",
+            v.invariant COLLATE pg_catalog."C"
+   LIMIT ff_in_range(max_rows, 'max_rows', 1, 100000);
+END;
+COMMENT ON FUNCTION ff_check_consistency(integer) IS
+$$What is wrong in the tables: a row for each invariant that an execution breaks, by execution_id and invariant; none when all is sound. Access: operator, reader.
+
+max_rows: 1-100000, else invalid_input. invariant: vector, public_state, ended, leased, lease_check, eligible_at, suspended, grant, attempt, epoch, retired_waitpoint or edge_group. detail: what was found, never a payload.
+
+One snapshot of everything: minutes on a large database, harmless beside running work.$$;
+
 ------------------------------------------------------------------------------------------------
 -- Access sets (access: owner)
 ------------------------------------------------------------------------------------------------
@@ -1906,7 +2798,7 @@ SELECT DISTINCT
     subscribe_operator_events, subscribe_instance_tags, subscribe_worker_events,
     poll_subscription, ack_subscription, list_subscriptions, reconciler_status, stats'),
   ('owner',
-   'hmac_sign, hmac_verify, grant_access, revoke_access')) AS listed (access, names)
+   'hmac_sign, hmac_verify, grant_access, revoke_access, page, in_range')) AS listed (access, names)
   JOIN (VALUES ('submitter'::text), ('worker'), ('signaler'), ('operator'), ('reader'),
                ('owner')) AS s (access)
     ON s.access = listed.access

@@ -22,7 +22,7 @@ EXCEPTION WHEN OTHERS THEN
 END $$;
 
 CREATE FUNCTION pg_temp.id(n integer) RETURNS text LANGUAGE sql AS
-  $$ SELECT '{fp:7}:00000000-0000-0000-0006-' || lpad(n::text, 12, '0') $$;
+  $$ SELECT '{fp:7}:00000000-0000-0000-0026-' || lpad(n::text, 12, '0') $$;
 
 -- The backoffs of an execution that fails until nothing is left, in milliseconds.
 CREATE FUNCTION pg_temp.backoffs(n integer, policy jsonb, class text DEFAULT 'transient',

@@ -1,20 +1,33 @@
 /*
- * info.c - the clock, the error catalogue and the derived state, as SQL
- * functions (specification chapter 01).
+ * info.c - the clock, the error catalogue, the derived state and the version,
+ * as SQL functions (specification chapters 01 and 06).
  */
 #include "base/compat.h"
 
+#include "base/call.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/extension.h"
 #include "base/result.h"
+#include "base/statement.h"
 #include "engine/state.h"
+
+/* Three numbers, from META.json through the Makefile. */
+#ifndef FF_VERSION
+#error "FF_VERSION must be defined"
+#endif
 
 PG_FUNCTION_INFO_V1(ff_server_time_ms);
 PG_FUNCTION_INFO_V1(ff_to_ms);
 PG_FUNCTION_INFO_V1(ff_from_ms);
 PG_FUNCTION_INFO_V1(ff_error_catalogue);
 PG_FUNCTION_INFO_V1(ff_derive_public_state);
+PG_FUNCTION_INFO_V1(ff_version);
+PG_FUNCTION_INFO_V1(ff_ping);
+
+static FfStatement installed_version =
+FF_STATEMENT("installed_version", "",
+			 "SELECT extversion FROM pg_catalog.pg_extension WHERE extname = 'ffengine'");
 
 Datum
 ff_server_time_ms(PG_FUNCTION_ARGS)
@@ -71,4 +84,44 @@ ff_derive_public_state(PG_FUNCTION_ARGS)
 							argument(fcinfo, 3, &ff_outcomes),
 							argument(fcinfo, 4, &ff_outcomes));
 	return ff_enum(&ff_public_states, state).value;
+}
+
+Datum
+ff_version(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_TEXT_P(cstring_to_text(FF_VERSION));
+}
+
+/* An extension's version is major.minor: its patches change no schema. */
+static bool
+is_of_version(const char *installed)
+{
+	size_t		length = strlen(installed);
+
+	return strncmp(FF_VERSION, installed, length) == 0 &&
+		(FF_VERSION[length] == '.' || FF_VERSION[length] == '\0');
+}
+
+Datum
+ff_ping(PG_FUNCTION_ARGS)
+{
+	FfCall		call;
+	FfRows		rows;
+	const char *installed = "none";
+
+	ff_call_begin_scalar(&call, fcinfo);
+	rows = ff_statement_execute(&installed_version, NULL, 0, true);
+	if (rows.count > 0)
+	{
+		FfRow		row = ff_rows_get(&rows, 0);
+
+		installed = ff_row_cstring(&row, 1);
+	}
+	if (!is_of_version(installed))
+		ff_raise(FF_UNAVAILABLE,
+				 errmsg("the library of ffengine is of version %s, its schema of version %s",
+						FF_VERSION, installed),
+				 errhint("Restart the sessions that loaded the older library, or run ALTER EXTENSION ffengine UPDATE."));
+	ff_call_end(&call);
+	PG_RETURN_BOOL(true);
 }

@@ -1,6 +1,6 @@
 /*
- * lease.c - working under a lease: renew, complete, fail (specification
- * chapter 04, section 4).
+ * lease.c - working under a lease: renew, progress, complete, fail
+ * (specification chapter 04, section 4).
  */
 #include "base/compat.h"
 
@@ -15,24 +15,42 @@
 #include "engine/fence.h"
 #include "engine/policy.h"
 #include "engine/transition.h"
+#include "engine/work.h"
 
-/* Ends of leases that these functions bring about are the worker's own doing. */
-#define BY_WORKER "worker"
-
-/* Fence steps 2 to 4 of a handle: lock, then the lease must be the attempt's. */
+/* A lease triple from four arguments in a row, the last being the attempt's index. */
 static void
-lock_by_handle(const FfHandle *handle, FfCore *core, FfAttempt *attempt)
+read_triple(FunctionCallInfo fcinfo, int first, const char *source, FfFence *fence)
 {
-	ff_fence_lock(handle, core, attempt);
-	ff_fence_check_lease(handle, core, attempt, FF_LEASE_CONFLICT);
+	FfExecutionId id;
+	FfInt8		epoch = ff_arg_maybe_int8(fcinfo, first + 1);
+	FfInt8		index = ff_arg_maybe_int4(fcinfo, first + 3);
+
+	ff_execution_id_parse(ff_arg_text(fcinfo, 0, "execution_id"), &id);
+	if (epoch.isset)
+		ff_check_not_negative(epoch.value, "lease_epoch");
+	if (index.isset)
+		ff_check_not_negative(index.value, "attempt_index");
+	ff_fence_from_triple(&id, ff_arg_uuid_or_null(fcinfo, first), epoch,
+						 ff_arg_uuid_or_null(fcinfo, first + 2), index, source, fence);
 }
 
-/* Fence steps 6 to 8: the attempt is the current one and its lease is live. */
-static void
-check_current(const FfHandle *handle, const FfCore *core, const FfAttempt *attempt, int64 now_ms)
+static char *
+read_source(FunctionCallInfo fcinfo, int n)
 {
-	ff_fence_check_index(handle, core, attempt, FF_LEASE_CONFLICT);
-	ff_fence_check_live(core, attempt, now_ms);
+	char	   *source = ff_arg_text_or(fcinfo, n, "lease_holder");
+
+	ff_check_length(source, "source", 1, 64);
+	return source;
+}
+
+static Datum
+renew(FfCall *call, const FfFence *fence, int64 lease_ttl_ms)
+{
+	FfAttempt	attempt;
+
+	ff_work_renew(fence, lease_ttl_ms, call->now_ms, &attempt);
+	ff_call_row(call, ff_int8(attempt.lease_epoch), ff_maybe_instant(attempt.lease_expires_at_ms));
+	return ff_call_end(call);
 }
 
 PG_FUNCTION_INFO_V1(ff_renew);
@@ -41,30 +59,86 @@ Datum
 ff_renew(PG_FUNCTION_ARGS)
 {
 	FfCall		call;
-	FfHandle	handle;
+	FfFence		fence;
+	int64		ttl_ms;
+
+	/* a ttl that is given is judged before the handle, the handle's own after */
+	ff_check_range(ff_arg_int8_or(fcinfo, 1, 1), "lease_ttl_ms", 1, ff_max_lease_ttl_ms);
+	ff_fence_from_handle(ff_arg_bytea(fcinfo, 0, "handle"), &fence);
+	ttl_ms = ff_arg_int8_or(fcinfo, 1, fence.lease_ttl_ms);
+	ff_check_range(ttl_ms, "lease_ttl_ms", 1, ff_max_lease_ttl_ms);
+	ff_call_begin(&call, fcinfo);
+	return renew(&call, &fence, ttl_ms);
+}
+
+PG_FUNCTION_INFO_V1(ff_renew_lease);
+
+Datum
+ff_renew_lease(PG_FUNCTION_ARGS)
+{
+	FfCall		call;
+	FfFence		fence;
+	int64		ttl_ms = ff_arg_int8(fcinfo, 1, "lease_ttl_ms");
+
+	ff_check_range(ttl_ms, "lease_ttl_ms", 1, ff_max_lease_ttl_ms);
+	ff_call_begin(&call, fcinfo);
+	read_triple(fcinfo, 2, "lease_holder", &fence);
+	return renew(&call, &fence, ttl_ms);
+}
+
+PG_FUNCTION_INFO_V1(ff_progress);
+
+Datum
+ff_progress(PG_FUNCTION_ARGS)
+{
+	FfCall		call;
+	FfFence		fence;
 	FfCore		core;
 	FfAttempt	attempt;
 	FfMove		move = {0};
+	FfInt8		percent = ff_arg_maybe_int4(fcinfo, 1);
+	char	   *message = ff_arg_text_or(fcinfo, 2, NULL);
 
-	ff_check_range(ff_arg_int8_or(fcinfo, 1, 1), "lease_ttl_ms", 1, ff_max_lease_ttl_ms);
-	ff_fence_handle(ff_arg_bytea(fcinfo, 0, "handle"), &handle, FF_LEASE_CONFLICT);
-	move.lease_ttl_ms = ff_arg_int8_or(fcinfo, 1, handle.lease_ttl_ms);
-	ff_check_range(move.lease_ttl_ms, "lease_ttl_ms", 1, ff_max_lease_ttl_ms);
+	if (percent.isset)
+		ff_check_range(percent.value, "percent", 0, 100);
+	if (message)
+		ff_check_length(message, "message", 0, 4096);
+	ff_fence_from_handle(ff_arg_bytea(fcinfo, 0, "handle"), &fence);
 
-	ff_call_begin(&call, fcinfo);
+	ff_call_begin_scalar(&call, fcinfo);
 	move.now_ms = call.now_ms;
-	lock_by_handle(&handle, &core, &attempt);
-	check_current(&handle, &core, &attempt, call.now_ms);
-	ff_transition(FF_T08_RENEW, &core, &attempt, &move);
-	ff_call_row(&call, ff_int8(attempt.lease_epoch), ff_maybe_instant(attempt.lease_expires_at_ms));
+	ff_fence_enter(&fence, &core, &attempt);
+	ff_fence_check_current(&fence, &core, &attempt, call.now_ms);
+	if (percent.isset)
+		ff_json_int8(ff_core_patch(&core), "progress_pct", percent.value);
+	if (message)
+		ff_json_text(ff_core_patch(&core), "progress_message", message);
+	ff_json_int8(ff_core_patch(&core), "progress_at_ms", call.now_ms);
+	ff_transition(FF_T09_PROGRESS, &core, &attempt, &move);
 	return ff_call_end(&call);
 }
 
-static Datum
-completed(FfCall *call, const FfCore *core, bool replayed)
+/* The result and the word about it, arguments n and n + 1. */
+static bytea *
+read_result(FunctionCallInfo fcinfo, int n, char **encoding)
 {
-	ff_call_row(call, ff_text("completed"), ff_text(ff_execution_id_text(&core->id)),
-				ff_enum(&ff_public_states, core->public_state), ff_bool(replayed));
+	bytea	   *result = ff_arg_bytea_or_null(fcinfo, n);
+
+	*encoding = ff_arg_text_or(fcinfo, n + 1, NULL);
+	if (*encoding)
+		ff_check_length(*encoding, "result_encoding", 1, 64);
+	ff_check_payload(result, "result", ff_max_payload_size);
+	return result;
+}
+
+static Datum
+complete(FfCall *call, const FfFence *fence, bytea *result, const char *encoding)
+{
+	FfCore		core;
+	bool		replayed = ff_work_complete(fence, result, encoding, call->now_ms, &core);
+
+	ff_call_row(call, ff_text("completed"), ff_text(ff_execution_id_text(&core.id)),
+				ff_enum(&ff_public_states, core.public_state), ff_bool(replayed));
 	return ff_call_end(call);
 }
 
@@ -74,30 +148,29 @@ Datum
 ff_complete(PG_FUNCTION_ARGS)
 {
 	FfCall		call;
-	FfHandle	handle;
-	FfCore		core;
-	FfAttempt	attempt;
-	FfMove		move = {.revoked_by = BY_WORKER};
-	bytea	   *result = ff_arg_bytea_or_null(fcinfo, 1);
-	char	   *encoding = ff_arg_text_or(fcinfo, 2, NULL);
+	FfFence		fence;
+	char	   *encoding;
+	bytea	   *result = read_result(fcinfo, 1, &encoding);
 
-	if (encoding)
-		ff_check_length(encoding, "result_encoding", 1, 64);
-	ff_check_payload(result, "result", ff_max_payload_size);
-	ff_fence_handle(ff_arg_bytea(fcinfo, 0, "handle"), &handle, FF_LEASE_CONFLICT);
+	ff_fence_from_handle(ff_arg_bytea(fcinfo, 0, "handle"), &fence);
+	ff_call_begin(&call, fcinfo);
+	return complete(&call, &fence, result, encoding);
+}
+
+PG_FUNCTION_INFO_V1(ff_complete_execution);
+
+Datum
+ff_complete_execution(PG_FUNCTION_ARGS)
+{
+	FfCall		call;
+	FfFence		fence;
+	char	   *encoding;
+	bytea	   *result = read_result(fcinfo, 1, &encoding);
+	char	   *source = read_source(fcinfo, 7);
 
 	ff_call_begin(&call, fcinfo);
-	move.now_ms = call.now_ms;
-	lock_by_handle(&handle, &core, &attempt);
-	if (attempt.outcome == FF_SUCCESS)
-		return completed(&call, &core, true);
-	check_current(&handle, &core, &attempt, call.now_ms);
-
-	core.result = result;
-	if (encoding)
-		ff_json_text(ff_core_patch(&core), "result_encoding", encoding);
-	ff_transition(FF_T10_COMPLETE, &core, &attempt, &move);
-	return completed(&call, &core, false);
+	read_triple(fcinfo, 3, source, &fence);
+	return complete(&call, &fence, result, encoding);
 }
 
 /* A failure as reported. */
@@ -107,6 +180,7 @@ typedef struct Failure
 	const char *class;
 	const char *category;
 	bytea	   *detail;
+	Jsonb	   *retry_policy;	/* in place of the execution's; NULL: that */
 } Failure;
 
 static const char *const failure_classes[] = {
@@ -134,6 +208,7 @@ read_failure(FunctionCallInfo fcinfo, Failure *failure)
 	failure->category = cut(ff_arg_text_or(fcinfo, 3, (char *) failure->class), 256);
 	failure->detail = ff_arg_bytea_or_null(fcinfo, 4);
 	ff_check_payload(failure->detail, "detail", ff_max_payload_size);
+	failure->retry_policy = NULL;
 }
 
 /* The wait before the retry, in milliseconds; unset when the failure is for good. */
@@ -144,7 +219,10 @@ retry_after(const Failure *failure, const FfCore *core)
 	int			class = ff_check_one_of(failure->class, "failure_class", failure_classes,
 										lengthof(failure_classes));
 
-	ff_policy_retry(core->policy, &policy);
+	if (failure->retry_policy)
+		ff_policy_retry_given(failure->retry_policy, &policy);
+	else
+		ff_policy_retry(core->policy, &policy);
 	if (class > LAST_RETRYABLE ||
 		!ff_retry_applies(&policy, core->retry_count, failure->category))
 		return ff_none();
@@ -180,44 +258,68 @@ failed(FfCall *call, const FfCore *core, bool replayed)
 	return ff_call_end(call);
 }
 
+static Datum
+fail(FfCall *call, const FfFence *fence, const Failure *failure)
+{
+	FfCore		core;
+	FfAttempt	attempt;
+	FfInt8		retry_at;
+	FfMove		move = {.now_ms = call->now_ms,.revoked_by = ff_work_ended_by(fence)};
+
+	ff_fence_enter(fence, &core, &attempt);
+	if (attempt.outcome == FF_RETRY && !fence->override)
+		return retry_scheduled(call, &core, attempt.attempt_index + 1,
+							   ff_json_maybe_int8(ff_json_root(attempt.raw_fields), "retry_at_ms"),
+							   true);
+	if (attempt.outcome == FF_FAILED && !fence->override)
+		return failed(call, &core, true);
+	ff_fence_check_current(fence, &core, &attempt, call->now_ms);
+
+	retry_at = retry_after(failure, &core);
+	note_failure(failure, &core, &attempt);
+	ff_work_note_source(fence, &attempt);
+	if (!retry_at.isset)
+	{
+		ff_transition(FF_T12_FAIL, &core, &attempt, &move);
+		return failed(call, &core, false);
+	}
+	retry_at.value = ff_after_ms(call->now_ms, retry_at.value);
+	if (retry_at.value > call->now_ms)
+		move.eligible_at_ms = retry_at;
+	ff_json_int8(ff_attempt_patch(&attempt), "retry_at_ms", retry_at.value);
+	ff_transition(FF_T11_RETRY, &core, &attempt, &move);
+	return retry_scheduled(call, &core, core.attempt_index, retry_at, false);
+}
+
 PG_FUNCTION_INFO_V1(ff_fail);
 
 Datum
 ff_fail(PG_FUNCTION_ARGS)
 {
 	FfCall		call;
-	FfHandle	handle;
-	FfCore		core;
-	FfAttempt	attempt;
+	FfFence		fence;
 	Failure		failure;
-	FfInt8		backoff;
-	FfMove		move = {.revoked_by = BY_WORKER};
 
 	read_failure(fcinfo, &failure);
-	ff_fence_handle(ff_arg_bytea(fcinfo, 0, "handle"), &handle, FF_LEASE_CONFLICT);
-
+	ff_fence_from_handle(ff_arg_bytea(fcinfo, 0, "handle"), &fence);
 	ff_call_begin(&call, fcinfo);
-	move.now_ms = call.now_ms;
-	lock_by_handle(&handle, &core, &attempt);
-	if (attempt.outcome == FF_RETRY)
-		return retry_scheduled(&call, &core, attempt.attempt_index + 1,
-							   ff_json_maybe_int8(ff_json_root(attempt.raw_fields), "retry_at_ms"),
-							   true);
-	if (attempt.outcome == FF_FAILED)
-		return failed(&call, &core, true);
-	check_current(&handle, &core, &attempt, call.now_ms);
+	return fail(&call, &fence, &failure);
+}
 
-	backoff = retry_after(&failure, &core);
-	note_failure(&failure, &core, &attempt);
-	if (!backoff.isset)
-	{
-		ff_transition(FF_T12_FAIL, &core, &attempt, &move);
-		return failed(&call, &core, false);
-	}
-	backoff.value = ff_after_ms(call.now_ms, backoff.value);
-	if (backoff.value > call.now_ms)
-		move.eligible_at_ms = backoff;
-	ff_json_int8(ff_attempt_patch(&attempt), "retry_at_ms", backoff.value);
-	ff_transition(FF_T11_RETRY, &core, &attempt, &move);
-	return retry_scheduled(&call, &core, core.attempt_index, backoff, false);
+PG_FUNCTION_INFO_V1(ff_fail_execution);
+
+Datum
+ff_fail_execution(PG_FUNCTION_ARGS)
+{
+	FfCall		call;
+	FfFence		fence;
+	Failure		failure;
+	char	   *source = read_source(fcinfo, 10);
+
+	read_failure(fcinfo, &failure);
+	failure.retry_policy = ff_arg_jsonb_or_null(fcinfo, 5, "retry_policy");
+	ff_policy_check_retry(failure.retry_policy);
+	ff_call_begin(&call, fcinfo);
+	read_triple(fcinfo, 6, source, &fence);
+	return fail(&call, &fence, &failure);
 }

@@ -7,31 +7,9 @@
 #include "base/argument.h"
 #include "base/call.h"
 #include "base/error.h"
-#include "base/pgcrypto.h"
 #include "base/setting.h"
+#include "engine/grant.h"
 #include "engine/take.h"
-
-static FfStatement read_grant =
-FF_STATEMENT("read_claim_grant", "smallint, uuid",
-			 "SELECT g.grant_id, g.worker_id, g.expires_at_ms FROM @extschema@.ff_claim_grant g"
-			 " WHERE g.partition_key = $1 AND g.execution_id = $2 AND g.kind = 'claim'"
-			 " FOR NO KEY UPDATE");
-
-static FfStatement consume_grant =
-FF_STATEMENT("consume_claim_grant", "smallint, bytea",
-			 "DELETE FROM @extschema@.ff_claim_grant"
-			 " WHERE partition_key = $1 AND grant_id = $2");
-
-static void
-refuse(FfErrorKind kind, const FfCore *core, const char *what)
-{
-	ff_raise(kind, errmsg("execution %s %s", ff_execution_id_text(&core->id), what),
-			 errdetail("phase %s, eligibility %s, public_state %s, attempt_index %d",
-					   ff_enum_label(&ff_phases, core->phase),
-					   ff_enum_label(&ff_eligibilities, core->eligibility),
-					   ff_enum_label(&ff_public_states, core->public_state),
-					   core->attempt_index));
-}
 
 /* Runnable with a paused attempt, owned by nobody, eligible, and under the index expected. */
 static void
@@ -41,13 +19,13 @@ check_state(const FfCore *core, const FfAttempt *attempt, FfInt8 expected_index,
 		core->eligible_at_ms.isset && core->eligible_at_ms.value <= now_ms;
 
 	if (core->phase != FF_RUNNABLE || !ff_attempt_is_paused(core, attempt))
-		refuse(FF_NOT_A_RESUMED_EXECUTION, core, "is not resumable");
+		ff_take_refuse(FF_NOT_A_RESUMED_EXECUTION, core, "is not resumable");
 	if (core->ownership == FF_LEASED)
-		refuse(FF_LEASE_CONFLICT, core, "is leased");
+		ff_take_refuse(FF_LEASE_CONFLICT, core, "is leased");
 	if (core->eligibility != FF_ELIGIBLE_NOW && core->eligibility != FF_PENDING_CLAIM && !due)
-		refuse(FF_EXECUTION_NOT_ELIGIBLE, core, "may not be claimed yet");
+		ff_take_refuse(FF_EXECUTION_NOT_ELIGIBLE, core, "may not be claimed yet");
 	if (expected_index.isset && expected_index.value != core->attempt_index)
-		refuse(FF_EXECUTION_NOT_ELIGIBLE, core, "is at another attempt");
+		ff_take_refuse(FF_EXECUTION_NOT_ELIGIBLE, core, "is at another attempt");
 }
 
 /*
@@ -55,32 +33,16 @@ check_state(const FfCore *core, const FfAttempt *attempt, FfInt8 expected_index,
  * consumed. One that has run out reserves nothing, but is no good either.
  */
 static void
-pass_grant(const FfCore *core, const char *worker_id, const char *grant_key, int64 now_ms)
+pass_grant(FfCore *core, const char *worker_id, const char *grant_key, int64 now_ms)
 {
-	FfRow		row;
-	bool		found = ff_statement_row(&read_grant, &row, ff_int2(core->id.partition),
-										 ff_uuid(&core->id.uuid));
-	bool		live = found && ff_row_int8(&row, 3) > now_ms;
-	bool		own = found && strcmp(ff_row_cstring(&row, 2), worker_id) == 0;
-	bool		presented = false;
+	FfGrant		grant;
+	bool		found = ff_grant_find(core, FF_GRANT_CLAIM, &grant);
 
 	if (grant_key)
-	{
-		bytea	   *id = ff_digest_sha256((bytea *) cstring_to_text(grant_key));
-		bytea	   *stored = found ? ff_row_bytea(&row, 1) : NULL;
-
-		presented = stored && VARSIZE_ANY_EXHDR(stored) == VARSIZE_ANY_EXHDR(id) &&
-			memcmp(VARDATA_ANY(stored), VARDATA_ANY(id), VARSIZE_ANY_EXHDR(id)) == 0;
-		if (!presented || !own)
-			refuse(FF_INVALID_CLAIM_GRANT, core, "is not granted to this worker by that key");
-		if (!live)
-			refuse(FF_CLAIM_GRANT_EXPIRED, core, "had a claim grant that ran out");
-	}
-	if (live && !own)
-		refuse(FF_INVALID_CLAIM_GRANT, core, "is reserved for another worker");
-	if (found)
-		ff_statement_run(&consume_grant, ff_int2(core->id.partition),
-						 ff_row_value(&row, 1));
+		ff_grant_require(core, found ? &grant : NULL, worker_id, grant_key, now_ms);
+	if (found && ff_grant_is_live(&grant, now_ms) && !ff_grant_is_for(&grant, worker_id))
+		ff_take_refuse(FF_INVALID_CLAIM_GRANT, core, "is reserved for another worker");
+	ff_grant_drop(core);
 }
 
 PG_FUNCTION_INFO_V1(ff_claim_resumed_execution);
@@ -123,8 +85,7 @@ ff_claim_resumed_execution(PG_FUNCTION_ARGS)
 	if (!has_attempt)
 		ff_raise(FF_NOT_FOUND, errmsg("attempt %d of execution %s does not exist",
 									  core->attempt_index, ff_execution_id_text(&id)));
-	if (ff_flow_withholds(core))
-		refuse(FF_EXECUTION_NOT_ELIGIBLE, core, "is withheld by its cancelled flow");
+	ff_take_check_flow(core);
 	ff_take(&candidate, &taker, &call);
 	return ff_call_end(&call);
 }

@@ -57,36 +57,11 @@ ff_arg_bytea_or_null(FunctionCallInfo fcinfo, int n)
 	return PG_ARGISNULL(n) ? NULL : PG_GETARG_BYTEA_P(n);
 }
 
-/*
- * Bytes of the numbers of a value as text, counted until they are too many. In
- * binary form 1e100000 takes a ten-thousandth of that.
- */
-static int
-numbers_length(Jsonb *value)
-{
-	JsonbIterator *it = JsonbIteratorInit(&value->root);
-	JsonbIteratorToken token;
-	JsonbValue	v;
-	int			length = 0;
-
-	while (length <= MAX_JSONB_TEXT && (token = JsonbIteratorNext(&it, &v, false)) != WJB_DONE)
-		if ((token == WJB_ELEM || token == WJB_VALUE) && v.type == jbvNumeric)
-		{
-			char	   *text = DatumGetCString(DirectFunctionCall1(numeric_out,
-																   NumericGetDatum(v.val.numeric)));
-
-			length += strlen(text);
-			pfree(text);
-		}
-	return length;
-}
-
 Jsonb *
 ff_arg_jsonb_or_null(FunctionCallInfo fcinfo, int n, const char *name)
 {
 	Jsonb	   *value;
 	JsonbValue	scalar;
-	int			length;
 
 	if (PG_ARGISNULL(n))
 		return NULL;
@@ -94,20 +69,14 @@ ff_arg_jsonb_or_null(FunctionCallInfo fcinfo, int n, const char *name)
 	if (JsonbExtractScalar(&value->root, &scalar) && scalar.type == jbvNull)
 		return NULL;
 
-	length = numbers_length(value);
-	if (length > MAX_JSONB_TEXT)
-		ff_raise_rule(FF_INVALID_INPUT, "text_length", psprintf("%s is too long", name),
-					  "its numbers alone are more than %d bytes as text", MAX_JSONB_TEXT);
-
-	/* without them the text is at most some times the size of the binary form: print it only in doubt */
-	if (length + VARSIZE(value) > MAX_JSONB_TEXT / 16)
-	{
-		length = strlen(JsonbToCString(NULL, &value->root, VARSIZE(value)));
-		if (length > MAX_JSONB_TEXT)
-			ff_raise_rule(FF_INVALID_INPUT, "text_length", psprintf("%s is too long", name),
-						  "%d bytes as text, at most %d", length, MAX_JSONB_TEXT);
-	}
+	ff_check_jsonb_length(value, name);
 	return value;
+}
+
+Jsonb *
+ff_arg_document_or_null(FunctionCallInfo fcinfo, int n)
+{
+	return PG_ARGISNULL(n) ? NULL : PG_GETARG_JSONB_P(n);
 }
 
 Jsonb *
@@ -118,6 +87,13 @@ ff_arg_jsonb(FunctionCallInfo fcinfo, int n, const char *name)
 	if (value == NULL)
 		ff_raise_null(name);
 	return value;
+}
+
+int64
+ff_arg_int8(FunctionCallInfo fcinfo, int n, const char *name)
+{
+	require(fcinfo, n, name);
+	return PG_GETARG_INT64(n);
 }
 
 int32
@@ -205,6 +181,48 @@ ff_check_not_negative(int64 value, const char *name)
 	if (value < 0)
 		ff_raise_rule(FF_INVALID_INPUT, "negative", psprintf("%s is negative", name),
 					  INT64_FORMAT, value);
+}
+
+/*
+ * Bytes of the numbers of a value as text, counted until they are too many. In
+ * binary form 1e100000 takes a ten-thousandth of that.
+ */
+static int
+numbers_length(Jsonb *value)
+{
+	JsonbIterator *it = JsonbIteratorInit(&value->root);
+	JsonbIteratorToken token;
+	JsonbValue	v;
+	int			length = 0;
+
+	while (length <= MAX_JSONB_TEXT && (token = JsonbIteratorNext(&it, &v, false)) != WJB_DONE)
+		if ((token == WJB_ELEM || token == WJB_VALUE) && v.type == jbvNumeric)
+		{
+			char	   *text = DatumGetCString(DirectFunctionCall1(numeric_out,
+																   NumericGetDatum(v.val.numeric)));
+
+			length += strlen(text);
+			pfree(text);
+		}
+	return length;
+}
+
+void
+ff_check_jsonb_length(Jsonb *value, const char *name)
+{
+	int			length = numbers_length(value);
+
+	if (length > MAX_JSONB_TEXT)
+		ff_raise_rule(FF_INVALID_INPUT, "text_length", psprintf("%s is too long", name),
+					  "its numbers alone are more than %d bytes as text", MAX_JSONB_TEXT);
+
+	/* without them the text is at most some times the size of the binary form: print it only in doubt */
+	if (length + VARSIZE(value) <= MAX_JSONB_TEXT / 16)
+		return;
+	length = strlen(JsonbToCString(NULL, &value->root, VARSIZE(value)));
+	if (length > MAX_JSONB_TEXT)
+		ff_raise_rule(FF_INVALID_INPUT, "text_length", psprintf("%s is too long", name),
+					  "%d bytes as text, at most %d", length, MAX_JSONB_TEXT);
 }
 
 void

@@ -20,6 +20,9 @@ extern bytea *ff_arg_bytea_or_null(FunctionCallInfo fcinfo, int n);
 extern Jsonb *ff_arg_jsonb(FunctionCallInfo fcinfo, int n, const char *name);
 /* SQL NULL and a JSON null are both NULL; over 256 kB as text is invalid_input. */
 extern Jsonb *ff_arg_jsonb_or_null(FunctionCallInfo fcinfo, int n, const char *name);
+/* The same without that limit, and a JSON null is a document like any other. */
+extern Jsonb *ff_arg_document_or_null(FunctionCallInfo fcinfo, int n);
+extern int64 ff_arg_int8(FunctionCallInfo fcinfo, int n, const char *name);
 extern int32 ff_arg_int4_or(FunctionCallInfo fcinfo, int n, int32 otherwise);
 extern int64 ff_arg_int8_or(FunctionCallInfo fcinfo, int n, int64 otherwise);
 extern FfInt8 ff_arg_maybe_int4(FunctionCallInfo fcinfo, int n);
@@ -38,6 +41,7 @@ extern void ff_check_word(const char *value, const char *name, int min, int max)
 extern void ff_check_label(const char *value, const char *name, int min, int max);	/* no control character */
 extern void ff_check_range(int64 value, const char *name, int64 min, int64 max);
 extern void ff_check_not_negative(int64 value, const char *name);
+extern void ff_check_jsonb_length(Jsonb *value, const char *name);	/* 256 kB as text */
 extern void ff_check_payload(const bytea *value, const char *name, int max);	/* payload_too_large */
 
 /* The text of a list of words, index of value in it; invalid_input/unknown_value if none. */

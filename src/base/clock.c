@@ -3,6 +3,8 @@
  */
 #include "base/clock.h"
 
+#include "utils/datetime.h"
+
 #include "base/error.h"
 #include "base/setting.h"
 
@@ -44,6 +46,32 @@ ff_instant_to_ms(TimestampTz at, const char *argument)
 	ms = us / 1000 - (us % 1000 < 0 ? 1 : 0);
 	ff_check_instant(ms, argument);
 	return ms;
+}
+
+/* What timestamptz_in() does, which would raise errors that are not the engine's. */
+int64
+ff_instant_parse(const char *text, const char *argument)
+{
+	char		buffer[MAXDATELEN + MAXDATEFIELDS];
+	char	   *fields[MAXDATEFIELDS];
+	int			types[MAXDATEFIELDS];
+	int			nfields;
+	int			type;
+	int			zone;
+	struct pg_tm tm;
+	fsec_t		fraction;
+	TimestampTz at = DT_NOEND;
+
+	if (ParseDateTime(text, buffer, sizeof(buffer), fields, types, MAXDATEFIELDS, &nfields) != 0 ||
+		DecodeDateTime(fields, types, nfields, &type, &tm, &fraction, &zone
+					   FF_NO_DATETIME_DETAILS) != 0 ||
+		(type == DTK_DATE && tm2timestamp(&tm, fraction, &zone, &at) != 0))
+		ff_raise_rule(FF_INVALID_INPUT, "not_an_instant",
+					  psprintf("%s is not a timestamp", argument),
+					  "a date and time with a time zone is needed");
+	if (type == DTK_EPOCH)
+		at = SetEpochTimestamp();
+	return ff_instant_to_ms(at, argument);
 }
 
 NullableDatum

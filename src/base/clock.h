@@ -21,6 +21,9 @@ extern int64 ff_after_ms(int64 now_ms, int64 duration_ms);
 /* timestamptz to milliseconds, toward the past; invalid_input outside 1970..9999. */
 extern int64 ff_instant_to_ms(TimestampTz at, const char *argument);
 
+/* The same from the text of a timestamptz; invalid_input also where it is none. */
+extern int64 ff_instant_parse(const char *text, const char *argument);
+
 /* Raises invalid_input for milliseconds outside 0..FF_MAX_INSTANT_MS. */
 extern void ff_check_instant(int64 ms, const char *argument);
 

@@ -30,4 +30,11 @@
 #define MarkGUCPrefixReserved(prefix) EmitWarningsOnPlaceholders(prefix)
 #endif
 
+/* DecodeDateTime() gives details of a failure from PostgreSQL 16 on; nobody here wants them */
+#if PG_VERSION_NUM >= 160000
+#define FF_NO_DATETIME_DETAILS , &(DateTimeErrorExtra) {0}
+#else
+#define FF_NO_DATETIME_DETAILS
+#endif
+
 #endif							/* FF_COMPAT_H */

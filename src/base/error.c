@@ -97,3 +97,40 @@ ff_error_describe(FfErrorKind kind, FfErrorDescription *description)
 			description->retryable = classes[c].retryable;
 		}
 }
+
+/* Runs while the error is put together: what it says of itself can still be changed. */
+static void
+name_place(void *arg)
+{
+	FfErrorPlace *place = arg;
+	MemoryContext old;
+	ErrorData  *error;
+	char	   *path;
+
+	if (place->index < 0 || !ff_error_is_own(geterrcode()))
+		return;
+	old = MemoryContextSwitchTo(place->context);
+	error = CopyErrorData();
+	path = psprintf("%s[%d]", place->array, place->index);
+	if (strncmp(error->message, path, strlen(path)) != 0)
+		errmsg_internal("%s: %s", path, error->message);
+	MemoryContextSwitchTo(old);
+}
+
+void
+ff_error_place_begin(FfErrorPlace *place, const char *array)
+{
+	place->array = array;
+	place->index = -1;
+	place->context = CurrentMemoryContext;
+	place->callback.callback = name_place;
+	place->callback.arg = place;
+	place->callback.previous = error_context_stack;
+	error_context_stack = &place->callback;
+}
+
+void
+ff_error_place_end(FfErrorPlace *place)
+{
+	error_context_stack = place->callback.previous;
+}

@@ -55,4 +55,21 @@ extern void ff_raise_rule(FfErrorKind kind, const char *rule, const char *messag
 /* Raise invalid_input/null_argument for a required argument that is NULL. */
 extern void ff_raise_null(const char *argument) pg_attribute_noreturn();
 
+/*
+ * Naming the element of an array that an error is about: while a place is in
+ * force, the message of an error of the engine's own begins with its path,
+ * "executions[3]: ...", unless it does so by itself. Set index as the work goes
+ * on; an error ends the place as it ends all else.
+ */
+typedef struct FfErrorPlace
+{
+	const char *array;			/* the argument's name */
+	int			index;			/* from 0; negative: no element */
+	MemoryContext context;
+	ErrorContextCallback callback;
+} FfErrorPlace;
+
+extern void ff_error_place_begin(FfErrorPlace *place, const char *array);
+extern void ff_error_place_end(FfErrorPlace *place);
+
 #endif							/* FF_ERROR_H */

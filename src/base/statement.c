@@ -161,6 +161,14 @@ ff_rows_get(const FfRows *rows, uint64 i)
 	return row;
 }
 
+void
+ff_rows_free(FfRows *rows)
+{
+	SPI_freetuptable(rows->table);
+	rows->table = NULL;
+	rows->count = 0;
+}
+
 NullableDatum
 ff_row_value(const FfRow *row, int column)
 {

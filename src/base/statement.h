@@ -82,6 +82,9 @@ extern void ff_statement_run_text(const char *sql);
 /* Row number i, from 0. */
 extern FfRow ff_rows_get(const FfRows *rows, uint64 i);
 
+/* Give back the memory of rows that a loop is done with; what points into them is void. */
+extern void ff_rows_free(FfRows *rows);
+
 /*
  * Columns are counted from 1. The getters without a null flag give 0, NULL or
  * -1 (enums) for SQL NULL. Pointers point into the row.

@@ -3,6 +3,21 @@
  */
 #include "engine/fence.h"
 
+#include "miscadmin.h"
+
+#define OVERRIDE "operator_override"
+
+/* Whether role $1 holds operator access, by itself or as a member, or owns the extension. */
+static FfStatement has_operator_access =
+FF_STATEMENT("has_operator_access", "bigint",
+			 "SELECT FROM pg_catalog.pg_roles r"
+			 " WHERE pg_catalog.pg_has_role($1::pg_catalog.oid, r.oid, 'USAGE')"
+			 " AND (r.oid IN (SELECT x.extowner FROM pg_catalog.pg_extension x"
+			 "   WHERE x.extname = 'ffengine')"
+			 "  OR r.rolname IN (SELECT g.role_name FROM @extschema@.ff_access_grant g"
+			 "   WHERE g.access = 'operator'))"
+			 " LIMIT 1");
+
 #define READ_IT_AGAIN "Read the execution again; this lease is no longer yours."
 
 void
@@ -51,20 +66,32 @@ ff_fence_refuse(FfErrorKind kind, const FfCore *core, const FfAttempt *attempt,
 			 errhint("%s", hint));
 }
 
-void
-ff_fence_check_lease(const FfHandle *handle, const FfCore *core, const FfAttempt *attempt,
-					 FfErrorKind mismatch)
+static void
+check_not_revoked(const FfCore *core, const FfAttempt *attempt)
 {
 	if (core->ownership == FF_OWNERSHIP_REVOKED)
 		ff_fence_refuse(FF_LEASE_REVOKED, core, attempt, "the lease was revoked",
 						"Stop the work; an operator took the lease away.");
+}
+
+/* Whether a stored id, if there is one, is another than the one presented. */
+static bool
+differ(const pg_uuid_t *stored, const pg_uuid_t *presented)
+{
+	return stored && memcmp(stored, presented, sizeof(pg_uuid_t)) != 0;
+}
+
+void
+ff_fence_check_lease(const FfHandle *handle, const FfCore *core, const FfAttempt *attempt,
+					 FfErrorKind mismatch)
+{
+	check_not_revoked(core, attempt);
 	if (attempt->lease_epoch != handle->lease_epoch)
 		ff_fence_refuse(mismatch, core, attempt,
 						psprintf("the lease of epoch " INT64_FORMAT " is not the current one",
 								 handle->lease_epoch),
 						READ_IT_AGAIN);
-	if (attempt->lease_id &&
-		memcmp(attempt->lease_id, &handle->lease_id, sizeof(pg_uuid_t)) != 0)
+	if (differ(attempt->lease_id, &handle->lease_id))
 		ff_fence_refuse(mismatch, core, attempt, "the lease is not the current one",
 						READ_IT_AGAIN);
 }
@@ -93,4 +120,98 @@ ff_fence_check_live(const FfCore *core, const FfAttempt *attempt, int64 now_ms)
 	if (!ff_lease_is_live(core, attempt, now_ms))
 		ff_fence_refuse(FF_LEASE_EXPIRED, core, attempt, "the lease ran out",
 						"Stop the work, or win it back with ff_claim_from_reclaim.");
+}
+
+void
+ff_fence_from_handle(const bytea *bytes, FfFence *fence)
+{
+	FfHandle   *handle = palloc(sizeof(FfHandle));
+
+	ff_fence_handle(bytes, handle, FF_LEASE_CONFLICT);
+	memset(fence, 0, sizeof(FfFence));
+	fence->execution = handle->execution;
+	fence->attempt_index = ff_some(handle->attempt_index);
+	fence->lease_epoch = handle->lease_epoch;
+	fence->lease_id = &handle->lease_id;
+	fence->lease_ttl_ms = handle->lease_ttl_ms;
+	fence->mismatch = FF_LEASE_CONFLICT;
+}
+
+static void
+check_override(const char *source)
+{
+	FfRow		row;
+
+	if (strcmp(source, OVERRIDE) != 0)
+		ff_raise(FF_INVALID_INPUT,
+				 errmsg("fence_required: lease_id, lease_epoch and attempt_id are needed"),
+				 errdetail("fence_required: source is \"%s\"", source));
+	if (!ff_statement_row(&has_operator_access, &row, ff_int8(GetOuterUserId())))
+		ff_raise(FF_UNAUTHORIZED,
+				 errmsg("role \"%s\" may not override a lease",
+						GetUserNameFromId(GetOuterUserId(), false)),
+				 errhint("It needs operator access, see ff_grant_access."));
+}
+
+void
+ff_fence_from_triple(const FfExecutionId *execution, const pg_uuid_t *lease_id,
+					 FfInt8 lease_epoch, const pg_uuid_t *attempt_id, FfInt8 attempt_index,
+					 const char *source, FfFence *fence)
+{
+	int			given = (lease_id != NULL) + lease_epoch.isset + (attempt_id != NULL);
+
+	if (given != 0 && given != 3)
+		ff_raise(FF_INVALID_INPUT,
+				 errmsg("partial_fence_triple: lease_id, lease_epoch and attempt_id belong together"),
+				 errdetail("partial_fence_triple: %d of 3 were given", given));
+	memset(fence, 0, sizeof(FfFence));
+	fence->execution = *execution;
+	fence->attempt_index = attempt_index;
+	fence->override = given == 0;
+	fence->lease_epoch = lease_epoch.value;
+	fence->lease_id = lease_id;
+	fence->attempt_id = attempt_id;
+	fence->mismatch = FF_STALE_LEASE;
+	fence->source = source;
+	if (fence->override)
+		check_override(source);
+}
+
+void
+ff_fence_enter(const FfFence *fence, FfCore *core, FfAttempt *attempt)
+{
+	int32		index;
+
+	ff_core_lock(core, &fence->execution);
+	index = fence->attempt_index.isset && !fence->override
+		? (int32) fence->attempt_index.value : core->attempt_index;
+	if (!ff_attempt_lock(attempt, core, index))
+		ff_raise(FF_NOT_FOUND,
+				 errmsg("attempt %d of execution %s does not exist", index,
+						ff_execution_id_text(&core->id)));
+	check_not_revoked(core, attempt);
+	if (fence->override)
+		return;
+	if (attempt->lease_epoch != fence->lease_epoch)
+		ff_fence_refuse(fence->mismatch, core, attempt,
+						psprintf("the lease of epoch " INT64_FORMAT " is not the current one",
+								 fence->lease_epoch),
+						READ_IT_AGAIN);
+	if (differ(attempt->lease_id, fence->lease_id))
+		ff_fence_refuse(fence->mismatch, core, attempt, "the lease is not the current one",
+						READ_IT_AGAIN);
+	if (fence->attempt_id && differ(attempt->attempt_id, fence->attempt_id))
+		ff_fence_refuse(fence->mismatch, core, attempt, "the attempt is not the current one",
+						READ_IT_AGAIN);
+}
+
+void
+ff_fence_check_current(const FfFence *fence, const FfCore *core, const FfAttempt *attempt,
+					   int64 now_ms)
+{
+	if (attempt->attempt_index != core->attempt_index)
+		ff_fence_refuse(fence->mismatch, core, attempt,
+						psprintf("attempt %d is not the current one", attempt->attempt_index),
+						READ_IT_AGAIN);
+	ff_fence_check_live(core, attempt, now_ms);
 }

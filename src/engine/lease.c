@@ -24,22 +24,23 @@ static FfStatement write_attempt =
 FF_STATEMENT("write_attempt", ATTEMPT_ARGUMENTS, ATTEMPT_UPDATE ATTEMPT_KEY);
 
 static FfStatement write_attempt_whole =
-FF_STATEMENT("write_attempt_whole", ATTEMPT_ARGUMENTS ", text, text, bytea, jsonb",
+FF_STATEMENT("write_attempt_whole", ATTEMPT_ARGUMENTS ", text, text, bytea, jsonb, jsonb",
 			 ATTEMPT_UPDATE ", failure_reason = $21, failure_category = $22,"
 			 " failure_detail = CASE WHEN $20 IS NULL THEN COALESCE($23, failure_detail) END,"
-			 " raw_fields = raw_fields || COALESCE($24, '{}')" ATTEMPT_KEY);
+			 " raw_fields = raw_fields || COALESCE($24, '{}'),"
+			 " policy = CASE WHEN $20 IS NULL THEN COALESCE($25, policy) ELSE $25 END" ATTEMPT_KEY);
 
 static FfStatement insert_attempt =
 FF_STATEMENT("insert_attempt",
-			 "smallint, uuid, integer, text, text, uuid, uuid, bigint, bigint, text, bigint",
+			 "smallint, uuid, integer, text, text, uuid, uuid, bigint, bigint, text, bigint, jsonb",
 			 "INSERT INTO @extschema@.ff_attempt (partition_key, execution_id, attempt_index,"
 			 " worker_id, worker_instance_id, attempt_id, lease_id, lease_epoch,"
 			 " lease_acquired_at_ms, lease_renewed_at_ms, started_at_ms,"
-			 " lease_expires_at_ms, lease_check_at_ms, attempt_type, timeout_at_ms)"
+			 " lease_expires_at_ms, lease_check_at_ms, attempt_type, timeout_at_ms, policy)"
 			 " SELECT $1, $2, $3, $4, $5, $6, $7,"
 			 "  1 + COALESCE((SELECT max(a.lease_epoch) FROM @extschema@.ff_attempt a"
 			 "   WHERE a.partition_key = $1 AND a.execution_id = $2), 0),"
-			 "  $8, $8, $8, $9, $9, $10, $11"
+			 "  $8, $8, $8, $9, $9, $10, $11, $12"
 			 " WHERE NOT EXISTS (SELECT FROM @extschema@.ff_attempt a"
 			 "  WHERE a.partition_key = $1 AND a.execution_id = $2 AND a.attempt_index = $3)"
 			 " RETURNING lease_epoch");
@@ -49,7 +50,7 @@ static void
 store_attempt(FfAttempt *attempt, const char *attempt_type)
 {
 	bool		whole = attempt->failure_reason || attempt->failure_category ||
-		attempt->failure_detail || attempt->raw_patch || attempt_type;
+		attempt->failure_detail || attempt->raw_patch || attempt->policy || attempt_type;
 	NullableDatum values[] = {
 		ff_int2(attempt->execution.partition), ff_uuid(&attempt->execution.uuid),
 		ff_int4(attempt->attempt_index), ff_text(attempt->worker_id),
@@ -63,7 +64,7 @@ store_attempt(FfAttempt *attempt, const char *attempt_type)
 		ff_maybe_int8(attempt->timeout_at_ms), ff_maybe_int8(attempt->timeout_left_ms),
 		ff_text(attempt_type), ff_text(attempt->failure_reason),
 		ff_text(attempt->failure_category), ff_pointer(attempt->failure_detail),
-		whole ? ff_json_patch(attempt->raw_patch) : ff_null(),
+		whole ? ff_json_patch(attempt->raw_patch) : ff_null(), ff_pointer(attempt->policy),
 	};
 
 	ff_statement_execute(whole ? &write_attempt_whole : &write_attempt, values,
@@ -96,6 +97,7 @@ install_lease(FfAttempt *attempt, const FfMove *move)
 	attempt->lease_lost_at_ms = ff_none();
 	attempt->suspended_at_ms = ff_none();
 	attempt->outcome = FF_NO_OUTCOME;
+	attempt->policy = move->attempt_policy;
 	attempt->timeout_left_ms = ff_none();
 	attempt->timeout_at_ms = move->attempt_timeout_ms.isset
 		? ff_some(ff_after_ms(move->now_ms, move->attempt_timeout_ms.value)) : ff_none();
@@ -118,7 +120,7 @@ ff_lease_open(FfCore *core, FfAttempt *attempt, const char *type, const FfMove *
 						 ff_text(attempt->worker_instance_id), ff_uuid(attempt->attempt_id),
 						 ff_uuid(attempt->lease_id), ff_int8(move->now_ms),
 						 ff_maybe_int8(attempt->lease_expires_at_ms), ff_text(type),
-						 ff_maybe_int8(attempt->timeout_at_ms)))
+						 ff_maybe_int8(attempt->timeout_at_ms), ff_pointer(attempt->policy)))
 		attempt->lease_epoch = ff_row_int8(&row, 1);
 	else
 	{

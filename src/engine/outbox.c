@@ -34,6 +34,12 @@ FF_STATEMENT("insert_instance_tag_event",
 			 " instance_tag, event_type, tag, occurred_at_ms)"
 			 " VALUES ($1, $2, $3, $4, $5, $6, $7)");
 
+static FfStatement insert_worker_event =
+FF_STATEMENT("insert_worker_event", "smallint, text, text, text, bigint, text",
+			 "INSERT INTO @extschema@.ff_worker_registry_event (partition_key, namespace,"
+			 " worker_instance_id, event_kind, event_at_ms, reason)"
+			 " VALUES ($1, $2, $3, $4, $5, $6)");
+
 static const char *
 uuid_text(const pg_uuid_t *uuid)
 {
@@ -92,4 +98,14 @@ ff_outbox_instance_tag(const FfCore *core, const char *type, const char *tag, in
 					 ff_int2(core->id.partition), ff_text(uuid_text(&core->id.uuid)),
 					 ff_text(ff_core_namespace(core)), ff_text(instance_tag(core)),
 					 ff_text(type), ff_text(tag), ff_int8(now_ms));
+}
+
+void
+ff_outbox_worker(const char *namespace, const char *worker_instance_id, const char *kind,
+				 const char *reason, int64 now_ms)
+{
+	ff_statement_run(&insert_worker_event,
+					 ff_int2(ff_partition_of_worker(worker_instance_id)), ff_text(namespace),
+					 ff_text(worker_instance_id), ff_text(kind), ff_int8(now_ms),
+					 ff_text(reason));
 }

@@ -29,4 +29,8 @@ extern void ff_outbox_signal(const FfCore *core, const pg_uuid_t *signal_id,
 extern void ff_outbox_instance_tag(const FfCore *core, const char *type, const char *tag,
 								   int64 now_ms);
 
+/* kind: registered, heartbeat, marked_dead or ttl_swept; reason may be NULL. No execution is concerned. */
+extern void ff_outbox_worker(const char *namespace, const char *worker_instance_id,
+							 const char *kind, const char *reason, int64 now_ms);
+
 #endif							/* FF_OUTBOX_H */

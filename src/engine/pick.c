@@ -143,9 +143,12 @@ FF_STATEMENT("lock_resumable_later", "text, bigint, bigint",
 
 static FfStatement lock_named =
 FF_STATEMENT("lock_named", "smallint, uuid",
-			 "SELECT " FF_CORE_COLUMNS ", c.payload"
+			 "SELECT " FF_CORE_COLUMNS ", c.payload, c.required_capabilities"
 			 " FROM @extschema@.ff_exec_core c WHERE c.partition_key = $1 AND c.execution_id = $2"
 			 " FOR NO KEY UPDATE");
+
+static FfStatement lane_is_open =
+FF_STATEMENT("lane_is_open", "text", "SELECT WHERE" OPEN_LANE);
 
 static FfStatement flow_withholds =
 FF_STATEMENT("flow_withholds", "smallint, uuid",
@@ -299,6 +302,8 @@ candidate_of(const FfRow *row, FfCandidate *candidate)
 {
 	ff_core_read(&candidate->core, row);
 	candidate->payload = ff_row_bytea(row, FF_CORE_NCOLUMNS + 1);
+	candidate->required_capabilities =
+		DatumGetArrayTypeP(ff_row_value(row, FF_CORE_NCOLUMNS + 2).value);
 }
 
 /* Lock rows of one tier of a class, between two places, as many as are wanted. */
@@ -365,12 +370,11 @@ pass_limit(FfPick *pick, Class *class, const Place *limit)
 
 /* Whether this locked row may be handed out; a withheld one is taken out of the way. */
 static bool
-may_be_claimed(FfPick *pick, FfCandidate *candidate, const FfRow *row)
+may_be_claimed(FfPick *pick, FfCandidate *candidate)
 {
-	NullableDatum tokens = ff_row_value(row, FF_CORE_NCOLUMNS + 2);
 	FfMove		move = {.now_ms = pick->now_ms,.reason = FF_PAUSED_BY_FLOW_CANCEL};
 
-	if (!ff_capabilities_match(DatumGetArrayTypeP(tokens.value), pick->capabilities))
+	if (!ff_capabilities_match(candidate->required_capabilities, pick->capabilities))
 		return false;
 	if (!ff_flow_withholds(&candidate->core))
 		return true;
@@ -397,7 +401,7 @@ ff_pick_next(FfPick *pick, FfCandidate *candidate)
 		row = ff_rows_get(&class->rows, class->handed++);
 		candidate_of(&row, candidate);
 		class->passed = class->next = place_of(&candidate->core);
-		if (may_be_claimed(pick, candidate, &row))
+		if (may_be_claimed(pick, candidate))
 		{
 			pick->wanted--;
 			return true;
@@ -415,6 +419,14 @@ ff_pick_named(const FfExecutionId *id, FfCandidate *candidate)
 		ff_raise(FF_NOT_FOUND,
 				 errmsg("execution %s does not exist", ff_execution_id_text(id)));
 	candidate_of(&row, candidate);
+}
+
+bool
+ff_lane_is_open(const char *lane_id)
+{
+	FfRow		row;
+
+	return ff_statement_row(&lane_is_open, &row, ff_text(lane_id));
 }
 
 bool

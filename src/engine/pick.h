@@ -11,6 +11,7 @@ typedef struct FfCandidate
 {
 	FfCore		core;
 	bytea	   *payload;
+	ArrayType  *required_capabilities;	/* text[] */
 } FfCandidate;
 
 typedef struct FfPick FfPick;
@@ -31,6 +32,9 @@ extern bool ff_pick_next(FfPick *pick, FfCandidate *candidate);
 
 /* Lock a named execution as a candidate; raises not_found. */
 extern void ff_pick_named(const FfExecutionId *id, FfCandidate *candidate);
+
+/* True unless the lane is paused or disabled: its work may be claimed. */
+extern bool ff_lane_is_open(const char *lane_id);
 
 /* True when the flow of an execution withholds it from claims (chapter 05, section 8). */
 extern bool ff_flow_withholds(const FfCore *core);

@@ -86,10 +86,10 @@ static const FfJsonShape policy_shape = FF_JSON_OBJECT(policy_fields);
 static const FfJsonShape retry_shape = FF_JSON_OBJECT(retry_fields);
 
 void
-ff_policy_check(Jsonb *policy)
+ff_policy_check(Jsonb *policy, const char *root)
 {
 	if (policy)
-		ff_json_check(policy, &policy_shape, "policy", FF_INVALID_POLICY_JSON, NULL);
+		ff_json_check(policy, &policy_shape, root, FF_INVALID_POLICY_JSON, NULL);
 }
 
 void
@@ -133,6 +133,28 @@ FfInt8
 ff_policy_max_signals(Jsonb *policy)
 {
 	return ff_json_maybe_int8(ff_json_root(policy), "max_signals_per_execution");
+}
+
+int64
+ff_policy_reclaim_hold_ms(Jsonb *policy)
+{
+	return ff_json_int8_or(ff_json_root(policy), "reclaim_hold_ms", ff_reclaim_hold_ms);
+}
+
+/* The key at the top wins over that of timeout_policy. */
+int64
+ff_policy_max_reclaims_or(Jsonb *policy, int64 otherwise)
+{
+	JsonbContainer *in = ff_json_root(policy);
+
+	return ff_json_int8_or(in, "max_reclaim_count",
+						   ff_json_int8_or(in, "timeout_policy.max_reclaim_count", otherwise));
+}
+
+int64
+ff_policy_max_reclaims(Jsonb *policy)
+{
+	return ff_policy_max_reclaims_or(policy, ff_default_max_reclaims);
 }
 
 FfInt8
@@ -183,10 +205,9 @@ ff_policy_quota_policy_id(Jsonb *policy)
 	return ff_json_uuid_or_null(ff_json_root(policy), "quota_policy_id");
 }
 
-void
-ff_policy_retry(Jsonb *policy, FfRetryPolicy *retry)
+static void
+read_retry(JsonbContainer *in, FfRetryPolicy *retry)
 {
-	JsonbContainer *in = ff_json_container_or_null(ff_json_root(policy), "retry_policy");
 	char	   *type = ff_json_string_or_null(in, "backoff.type");
 
 	retry->max_retries = ff_json_int8_or(in, "max_retries", ff_default_max_retries);
@@ -199,4 +220,16 @@ ff_policy_retry(Jsonb *policy, FfRetryPolicy *retry)
 										  ff_default_backoff_multiplier);
 	retry->jitter = ff_json_bool_or(in, "backoff.jitter", false);
 	retry->categories = ff_json_text_array_or_null(in, "retryable_categories");
+}
+
+void
+ff_policy_retry(Jsonb *policy, FfRetryPolicy *retry)
+{
+	read_retry(ff_json_container_or_null(ff_json_root(policy), "retry_policy"), retry);
+}
+
+void
+ff_policy_retry_given(Jsonb *retry_policy, FfRetryPolicy *retry)
+{
+	read_retry(ff_json_root(retry_policy), retry);
 }

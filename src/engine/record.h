@@ -54,6 +54,7 @@ typedef struct FfCore
 	ArrayType  *raw_removed;	/* text[]: keys taken out of raw_fields before that */
 	const char *cancellation_reason;
 	const char *cancelled_by;
+	bool		deadline_changed;	/* deadline_at_ms is to be written too */
 } FfCore;
 
 /* A row of ff_attempt. */
@@ -83,6 +84,7 @@ typedef struct FfAttempt
 	/* To be written with the next transition; NULL leaves the column as it is. */
 	bytea	   *failure_detail;
 	FfJsonObject *raw_patch;
+	Jsonb	   *policy;			/* what of the policy this attempt overrides */
 	Jsonb	   *raw_fields;		/* as read */
 } FfAttempt;
 

@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "engine/grant.h"
 #include "engine/lease.h"
 #include "engine/outbox.h"
 #include "engine/suspension.h"
@@ -155,8 +156,9 @@ static const Row table[FF_TRANSITIONS] = {
 		.step = TAKE_OVER, .outcome = FF_INTERRUPTED_RECLAIMED, .extras = NEXT_INDEX | COUNT_RECLAIM,
 		.lease_event = "reclaimed"},
 	[FF_T23_FAIL] = {"T23 cap",
-		.from = OWNED | W_M, .to = FF_VECTOR_T, .attempt_state = FF_ATTEMPT_TERMINAL,
-		.step = END, .outcome = FF_FAILED, .extras = COUNT_RECLAIM,
+		.from = OWNED | W_M | FF_VECTOR_G, .to = FF_VECTOR_T,
+		.attempt_state = FF_ATTEMPT_TERMINAL, .step = END, .outcome = FF_FAILED,
+		.extras = COUNT_RECLAIM,
 		.lease_event = "revoked", .lease_reason = "reclaim_cap_exceeded", .completion = "failed"},
 	[FF_T25_CANCEL] = {"T25 cancel, not owned",
 		.from = UNOWNED_RUNNABLE | FF_VECTOR_S, .to = FF_VECTOR_C,
@@ -182,12 +184,14 @@ static const Row table[FF_TRANSITIONS] = {
 		.from = UNOWNED_RUNNABLE, .to = FF_VECTOR_B, .attempt_state = KEEP},
 	[FF_T31_UNBLOCK] = {"T31 unblock",
 		.from = FF_VECTOR_B, .to = SETTLE, .attempt_state = KEEP},
+	[FF_T31_UNBLOCK_TO_WAIT] = {"T31 unblock, dependencies open",
+		.from = FF_VECTOR_B, .to = FF_VECTOR_K, .attempt_state = KEEP},
 	[FF_T33_DEPENDENCIES_MET] = {"T33 dependencies met",
 		.from = FF_VECTOR_K, .to = SETTLE, .attempt_state = KEEP},
 	[FF_T34_PROMOTE] = {"T34 promote",
 		.from = FF_VECTOR_D | FF_VECTOR_MD, .to = SETTLE, .attempt_state = KEEP},
 	[FF_T43_TAKE_BACK] = {"T43 take back",
-		.from = OWNED | W_M, .to = FF_VECTOR_R, .attempt_state = FF_RUNNING_ATTEMPT,
+		.from = OWNED | W_M | FF_VECTOR_G, .to = FF_VECTOR_R, .attempt_state = FF_RUNNING_ATTEMPT,
 		.step = CONT, .extras = COUNT_RECLAIM, .lease_event = "reclaimed"},
 };
 /* clang-format on */
@@ -214,11 +218,11 @@ static FfStatement write_core =
 FF_STATEMENT("write_core", CORE_ARGUMENTS, CORE_UPDATE CORE_KEY);
 
 static FfStatement write_core_whole =
-FF_STATEMENT("write_core_whole", CORE_ARGUMENTS ", bytea, text[], jsonb, text, text",
+FF_STATEMENT("write_core_whole", CORE_ARGUMENTS ", bytea, text[], jsonb, text, text, bigint",
 			 CORE_UPDATE ", result = COALESCE($18, result),"
 			 " raw_fields = (raw_fields - COALESCE($19, '{}')) || COALESCE($20, '{}'),"
 			 " cancellation_reason = COALESCE(cancellation_reason, $21),"
-			 " cancelled_by = COALESCE(cancelled_by, $22)" CORE_KEY);
+			 " cancelled_by = COALESCE(cancelled_by, $22), deadline_at_ms = $23" CORE_KEY);
 
 static FfStatement insert_core =
 FF_STATEMENT("insert_core",
@@ -234,16 +238,12 @@ FF_STATEMENT("insert_core",
 			 " $16, $17, $18, $19, $20, 0)"
 			 " ON CONFLICT (partition_key, execution_id) DO NOTHING");
 
-static FfStatement delete_grants =
-FF_STATEMENT("delete_grants", "smallint, uuid",
-			 "DELETE FROM @extschema@.ff_claim_grant WHERE partition_key = $1 AND execution_id = $2");
-
 /* Whether the row needs the second form of its writer. */
 static bool
 core_has_details(const FfCore *core)
 {
 	return core->result || core->raw_patch || core->raw_removed ||
-		core->cancellation_reason || core->cancelled_by;
+		core->cancellation_reason || core->cancelled_by || core->deadline_changed;
 }
 
 static void
@@ -264,6 +264,7 @@ store_core(FfCore *core, int64 now_ms)
 		ff_pointer(core->result), ff_pointer(core->raw_removed),
 		whole ? ff_json_patch(core->raw_patch) : ff_null(),
 		ff_text(core->cancellation_reason), ff_text(core->cancelled_by),
+		ff_maybe_int8(core->deadline_at_ms),
 	};
 
 	ff_statement_execute(whole ? &write_core_whole : &write_core, values,
@@ -342,8 +343,7 @@ finish_core(FfCore *core, int outcome, int64 now_ms)
 static void
 finish_dependents(FfCore *core, const char *completion, int64 now_ms)
 {
-	if (core->dependents & FF_HAS_GRANT)
-		ff_statement_run(&delete_grants, ff_int2(core->id.partition), ff_uuid(&core->id.uuid));
+	ff_grant_drop(core);
 	ff_suspension_finish(core, strcmp(completion, "expired") == 0 ? "expired" : "cancelled",
 						 now_ms);
 }
@@ -377,7 +377,7 @@ move_core(const Row *row, FfCore *core, const FfAttempt *attempt, const FfMove *
 	{
 		ff_vector_set(core, later ? row->later : row->to,
 				   later ? row->later_reason : (int) move->reason);
-		if (row->to != FF_VECTOR_B)
+		if (row->to != FF_VECTOR_B && row->to != FF_VECTOR_K)
 			core->eligible_at_ms = later ? move->eligible_at_ms : ff_none();
 	}
 	if (row->to == FF_VECTOR_R && !core->started_at_ms.isset)
@@ -429,6 +429,8 @@ ff_transition(FfTransition transition, FfCore *core, FfAttempt *attempt, const F
 		move_core(row, core, attempt, move);
 		store_core(core, move->now_ms);
 	}
+	if (row->to == FF_VECTOR_B)
+		ff_grant_drop(core);
 	if (ENDS(row))
 		finish_dependents(core, row->completion, move->now_ms);
 

@@ -47,7 +47,8 @@ typedef enum FfTransition
 	FF_T28_TIMEOUT_END,
 	FF_T29_DEADLINE,
 	FF_T30_BLOCK,
-	FF_T31_UNBLOCK,
+	FF_T31_UNBLOCK,				/* nothing else holds it */
+	FF_T31_UNBLOCK_TO_WAIT,		/* its dependencies do */
 	FF_T33_DEPENDENCIES_MET,
 	FF_T34_PROMOTE,
 	FF_T43_TAKE_BACK,			/* a lost lease, the same attempt */
@@ -72,6 +73,7 @@ typedef struct FfMove
 	const pg_uuid_t *attempt_id;
 	int64		lease_ttl_ms;
 	FfInt8		attempt_timeout_ms; /* of a new attempt, or what is left of a paused one; unset: none */
+	Jsonb	   *attempt_policy; /* noted with the attempt; NULL: nothing */
 
 	/* How long a lost lease is held for reclaiming; 0 is not at all. */
 	int64		hold_ms;
