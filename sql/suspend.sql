@@ -341,7 +341,7 @@ SELECT (outcome_json - 'handle') - 'waitpoint_ids' AS kept, outcome_json::text L
   FROM ff_suspend_dedup WHERE execution_id = pg_temp.uuid(16);
 SELECT outcome, replayed FROM ff_suspend(pg_temp.handle(17), ff_when('k'), idempotency_key => 'replay-key-1');
 SELECT expires_at_ms - created_at_ms AS for_ms FROM ff_suspend_dedup WHERE execution_id = pg_temp.uuid(17);
--- it holds after the execution was resumed, and with the suspended handle
+-- it holds after the execution was resumed
 SELECT outcome, public_state FROM ff_resume_execution(pg_temp.exec(16));
 SELECT outcome, replayed FROM ff_suspend(pg_temp.handle(16), ff_when('k'), idempotency_key => 'replay-key-1');
 SELECT pg_temp.state(16);

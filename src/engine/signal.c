@@ -16,7 +16,10 @@
 #define APPENDED "appended_to_waitpoint"
 #define BUFFERED "buffered_for_pending_waitpoint"
 
-/* Everything a delivery looks at besides the execution; its dependents stand still under the lock. */
+/*
+ * Everything a delivery looks at besides the execution, whose lock makes all of
+ * it stand still.
+ */
 static FfStatement lock_target =
 FF_STATEMENT("lock_signal_target", "smallint, uuid, uuid, text, bigint",
 			 "SELECT w.waitpoint_key, w.state, w.expires_at_ms,"
@@ -275,7 +278,8 @@ trim(const FfCore *core, const FfSignal *signal, const Target *target, int64 seq
 	if (signal->maxlen == 0 || through <= target->trimmed_through_seq)
 		return target->trimmed_through_seq;
 	ff_statement_run(&trim_signals, ff_int2(core->id.partition), ff_uuid(&core->id.uuid),
-					 ff_uuid(&signal->waitpoint_id), ff_int8(target->trimmed_through_seq), ff_int8(through));
+					 ff_uuid(&signal->waitpoint_id), ff_int8(target->trimmed_through_seq),
+					 ff_int8(through));
 	return through;
 }
 

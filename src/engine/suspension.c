@@ -20,7 +20,8 @@ FF_STATEMENT("lock_suspension", "smallint, uuid",
 static FfStatement read_earlier =
 FF_STATEMENT("read_earlier_suspensions", "smallint, uuid, uuid",
 			 "SELECT EXISTS (SELECT FROM @extschema@.ff_suspension_current s"
-			 "  WHERE s.partition_key = $1 AND s.execution_id = $2 AND " FF_SUSPENSION_IS_OPEN("s") "),"
+			 "  WHERE s.partition_key = $1 AND s.execution_id = $2"
+			 "  AND " FF_SUSPENSION_IS_OPEN("s") "),"
 			 " EXISTS (SELECT FROM @extschema@.ff_suspension_current"
 			 "  WHERE partition_key = $1 AND execution_id = $2 AND suspension_id = $3)"
 			 " OR EXISTS (SELECT FROM @extschema@.ff_suspension_history"
@@ -36,7 +37,6 @@ FF_STATEMENT("read_earlier_suspensions", "smallint, uuid, uuid",
 	" lease_epoch, requested_by, resume_policy, continuation_metadata_pointer, waitpoint_ids"
 #define TERMS_VALUES \
 	"$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16"
-#define TERMS_NVALUES 16
 
 static FfStatement insert_suspension =
 FF_STATEMENT("insert_suspension", TERMS_ARGUMENTS,

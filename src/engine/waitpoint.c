@@ -48,7 +48,8 @@ FF_STATEMENT("count_open_waitpoints", "smallint, uuid",
 /* An array parameter holds one array of names per row, so each comes as its text. */
 static FfStatement insert_waitpoints =
 FF_STATEMENT("insert_waitpoints",
-			 "smallint, uuid, uuid[], text[], text[], text[], text[], uuid, integer, bigint, bigint",
+			 "smallint, uuid, uuid[], text[], text[], text[], text[], uuid, integer, bigint,"
+			 " bigint",
 			 "INSERT INTO @extschema@.ff_waitpoint_pending (partition_key, execution_id,"
 			 " waitpoint_id, waitpoint_key, token, token_kid, required_signal_names,"
 			 " suspension_id, attempt_index, expires_at_ms, created_at_ms, state, activated_at_ms)"
@@ -235,8 +236,8 @@ ff_waitpoint_list_open(const FfExecutionId *execution, pg_uuid_t **ids)
 	return (int) found.count;
 }
 
-void
-ff_waitpoint_refuse_existing(const pg_uuid_t *id)
+static void
+refuse_existing(const pg_uuid_t *id)
 {
 	ff_raise(FF_WAITPOINT_ALREADY_EXISTS,
 			 errmsg("waitpoint %s exists already", ff_uuid_text(id)),
@@ -272,7 +273,7 @@ void
 ff_waitpoint_check_unused(const FfCore *core, const pg_uuid_t *id)
 {
 	if (waitpoint_exists(core, id))
-		ff_waitpoint_refuse_existing(id);
+		refuse_existing(id);
 }
 
 void
@@ -282,6 +283,13 @@ ff_waitpoint_sign(const FfCore *core, FfWaitpoint *waitpoint)
 
 	waitpoint->token = ff_token_sign(&core->id, &waitpoint->id, &kid);
 	waitpoint->token_kid = kid;
+}
+
+/* An array as the text that casts back to it. */
+static Datum
+array_text(ArrayType *array)
+{
+	return CStringGetTextDatum(OidOutputFunctionCall(F_ARRAY_OUT, PointerGetDatum(array)));
 }
 
 static ArrayType *
@@ -306,8 +314,7 @@ ff_waitpoint_insert(const FfCore *core, const FfWaitpoint *waitpoints, int nwait
 		keys[i] = CStringGetTextDatum(waitpoints[i].key);
 		tokens[i] = CStringGetTextDatum(waitpoints[i].token);
 		kids[i] = CStringGetTextDatum(waitpoints[i].token_kid);
-		names[i] = CStringGetTextDatum(OidOutputFunctionCall(F_ARRAY_OUT,
-															 PointerGetDatum(required_signal_names[i])));
+		names[i] = array_text(required_signal_names[i]);
 	}
 	/* a row that is not inserted met the same id, given to another execution at this moment */
 	if (ff_statement_run(&insert_waitpoints, ff_int2(core->id.partition), ff_uuid(&core->id.uuid),
@@ -319,7 +326,7 @@ ff_waitpoint_insert(const FfCore *core, const FfWaitpoint *waitpoints, int nwait
 						 ff_uuid(terms->suspension_id), ff_int4(terms->attempt_index),
 						 ff_maybe_int8(terms->expires_at_ms),
 						 ff_int8(terms->now_ms)).count < (uint64) nwaitpoints)
-		ff_waitpoint_refuse_existing(&ids[0]);
+		refuse_existing(&ids[0]);
 }
 
 void

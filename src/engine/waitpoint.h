@@ -66,8 +66,7 @@ extern void ff_waitpoint_refuse_missing(const FfCore *core, const pg_uuid_t *id,
 /* The open ones of an execution, by id; what they are is unsure without its lock. */
 extern int	ff_waitpoint_list_open(const FfExecutionId *execution, pg_uuid_t **ids);
 
-/* Raise the refusals that more than one operation has. */
-extern void ff_waitpoint_refuse_existing(const pg_uuid_t *id) pg_attribute_noreturn();
+/* Raise pending_waitpoint_expired. */
 extern void ff_waitpoint_refuse_expired(const pg_uuid_t *id) pg_attribute_noreturn();
 
 /* Raises invalid_input/too_many_open_waitpoints unless so many more may be opened. */
