@@ -286,7 +286,9 @@ CREATE TABLE ff_signal_satisfier (
   node_path     text COLLATE "C" NOT NULL,
   token         text COLLATE "C" NOT NULL,
   signal_id     uuid             NOT NULL,
-  PRIMARY KEY (partition_key, suspension_id, node_path, token)
+  execution_id  uuid             NOT NULL DEFAULT '00000000-0000-0000-0000-000000000000',
+  -- a caller may give one suspension_id to two executions
+  PRIMARY KEY (partition_key, execution_id, suspension_id, node_path, token)
 );
 
 CREATE TABLE ff_signal_dedup (
@@ -916,6 +918,8 @@ CREATE INDEX ff_suspension_current_all_idx ON ff_suspension_current
   (suspended_at_ms, partition_key, execution_id)
   WHERE closed_at_ms IS NULL;
 
+CREATE INDEX ff_waitpoint_pending_open_idx ON ff_waitpoint_pending
+  (partition_key, execution_id, waitpoint_id) WHERE state IN ('pending', 'active');
 CREATE INDEX ff_waitpoint_pending_exec_idx ON ff_waitpoint_pending
   (partition_key, execution_id, waitpoint_id);
 

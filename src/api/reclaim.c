@@ -11,6 +11,7 @@
 #include "base/setting.h"
 #include "engine/capability.h"
 #include "engine/grant.h"
+#include "engine/lease.h"
 #include "engine/policy.h"
 #include "engine/take.h"
 #include "engine/transition.h"
@@ -129,6 +130,7 @@ ff_issue_reclaim_grant(PG_FUNCTION_ARGS)
 	ff_take_check_flow(core);
 
 	key = ff_grant_issue(core, FF_GRANT_RECLAIM, &terms, call.now_ms, &expires_at_ms);
+	ff_lease_touch(&attempt);
 	ff_call_row(&call, ff_text("granted"), ff_text(ff_execution_id_text(&core->id)),
 				ff_text(core->lane_id), ff_text(key), ff_instant(expires_at_ms),
 				ff_int4(reclaim_count(core)), ff_null());

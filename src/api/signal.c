@@ -195,6 +195,8 @@ ff_deliver_approval_signal(PG_FUNCTION_ARGS)
 
 	ff_execution_id_parse(ff_arg_text(fcinfo, 0, "execution_id"), &id);
 	read_approval(fcinfo, &signal);
+	if (lane_id)
+		ff_check_lane(lane_id);
 
 	ff_call_begin(&call, fcinfo);
 	ff_core_lock(&core, &id);

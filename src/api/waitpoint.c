@@ -13,6 +13,7 @@
 #include "engine/condition.h"
 #include "engine/fence.h"
 #include "engine/suspension.h"
+#include "engine/lease.h"
 #include "engine/waitpoint.h"
 
 /* The longest that a waitpoint stays pending, in milliseconds; the default is an hour. */
@@ -67,6 +68,7 @@ ff_create_waitpoint(PG_FUNCTION_ARGS)
 	terms.expires_at_ms = ff_some(ff_after_ms(call.now_ms, expires_in_ms));
 	terms.now_ms = call.now_ms;
 	ff_waitpoint_insert(&core, &waitpoint, 1, &no_names, &terms);
+	ff_lease_touch(&attempt);
 	ff_call_row(&call, ff_uuid(&waitpoint.id), ff_text(waitpoint.key), ff_text(waitpoint.token),
 				ff_maybe_instant(terms.expires_at_ms));
 	return ff_call_end(&call);

@@ -16,23 +16,23 @@ typedef struct FfBufferedSignal
 } FfBufferedSignal;
 
 static FfStatement insert_satisfier =
-FF_STATEMENT("insert_satisfier", "smallint, uuid, text, text, uuid",
+FF_STATEMENT("insert_satisfier", "smallint, uuid, uuid, text, text, uuid",
 			 "INSERT INTO @extschema@.ff_signal_satisfier"
-			 " (partition_key, suspension_id, node_path, token, signal_id)"
-			 " VALUES ($1, $2, $3, $4, $5)"
-			 " ON CONFLICT (partition_key, suspension_id, node_path, token) DO NOTHING");
+			 " (partition_key, execution_id, suspension_id, node_path, token, signal_id)"
+			 " VALUES ($1, $2, $3, $4, $5, $6)"
+			 " ON CONFLICT (partition_key, execution_id, suspension_id, node_path, token)"
+			 " DO NOTHING");
 
 static FfStatement delete_satisfiers =
-FF_STATEMENT("delete_satisfiers", "smallint, uuid",
+FF_STATEMENT("delete_satisfiers", "smallint, uuid, uuid",
 			 "DELETE FROM @extschema@.ff_signal_satisfier"
-			 " WHERE partition_key = $1 AND suspension_id = $2");
+			 " WHERE partition_key = $1 AND execution_id = $2 AND suspension_id = $3");
 
 static FfStatement read_buffered =
 FF_STATEMENT("read_buffered_signals", "smallint, uuid, uuid[]",
-			 "SELECT signal_id, waitpoint_id, seq, signal_name, source_type, source_identity"
-			 " FROM @extschema@.ff_signal"
-			 " WHERE partition_key = $1 AND execution_id = $2 AND waitpoint_id = ANY ($3)"
-			 " AND consumed_at_ms IS NULL AND source_type <> 'engine'");
+			 "SELECT g.signal_id, g.waitpoint_id, g.seq, g.signal_name, g.source_type,"
+			 " g.source_identity FROM " FF_SIGNALS_OF_WAITPOINTS
+			 " WHERE g.consumed_at_ms IS NULL AND g.source_type <> 'engine'");
 
 static FfStatement store_buffered =
 FF_STATEMENT("store_buffered_signals", "smallint, uuid, bigint[], uuid, text, text",
@@ -42,9 +42,10 @@ FF_STATEMENT("store_buffered_signals", "smallint, uuid, bigint[], uuid, text, te
 static FfStatement consume_signals =
 FF_STATEMENT("consume_signals", "smallint, uuid, uuid[], boolean, boolean, bigint",
 			 "UPDATE @extschema@.ff_signal SET consumed_at_ms = $6"
-			 " WHERE partition_key = $1 AND execution_id = $2 AND waitpoint_id = ANY ($3)"
-			 " AND consumed_at_ms IS NULL"
-			 " AND CASE WHEN match_result = 'counted' THEN $4 ELSE $5 END");
+			 " WHERE partition_key = $1 AND execution_id = $2 AND seq = ANY (ARRAY("
+			 "  SELECT g.seq FROM " FF_SIGNALS_OF_WAITPOINTS
+			 "  WHERE g.consumed_at_ms IS NULL"
+			 "  AND CASE WHEN g.match_result = 'counted' THEN $4 ELSE $5 END))");
 
 FfEvaluation
 ff_evaluation_begin(const FfCore *core, const pg_uuid_t *suspension_id,
@@ -70,6 +71,7 @@ is_new_value(const char *node_path, const char *token, void *arg)
 	const Offer *offer = arg;
 
 	return ff_statement_run(&insert_satisfier, ff_int2(offer->evaluation->core->id.partition),
+							ff_uuid(&offer->evaluation->core->id.uuid),
 							ff_uuid(offer->evaluation->suspension_id), ff_text(node_path),
 							ff_text(token), ff_uuid(offer->signal_id)).count > 0;
 }
@@ -87,7 +89,7 @@ void
 ff_evaluation_forget(const FfEvaluation *evaluation)
 {
 	ff_statement_run(&delete_satisfiers, ff_int2(evaluation->core->id.partition),
-					 ff_uuid(evaluation->suspension_id));
+					 ff_uuid(&evaluation->core->id.uuid), ff_uuid(evaluation->suspension_id));
 }
 
 static const char *

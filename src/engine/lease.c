@@ -30,6 +30,10 @@ FF_STATEMENT("write_attempt_whole", ATTEMPT_ARGUMENTS ", text, text, bytea, json
 			 " raw_fields = raw_fields || COALESCE($24, '{}'),"
 			 " policy = CASE WHEN $20 IS NULL THEN COALESCE($25, policy) ELSE $25 END" ATTEMPT_KEY);
 
+static FfStatement touch_attempt =
+FF_STATEMENT("touch_attempt", "smallint, uuid, integer",
+			 "UPDATE @extschema@.ff_attempt SET attempt_index = attempt_index" ATTEMPT_KEY);
+
 static FfStatement insert_attempt =
 FF_STATEMENT("insert_attempt",
 			 "smallint, uuid, integer, text, text, uuid, uuid, bigint, bigint, text, bigint, jsonb",
@@ -204,4 +208,11 @@ ff_lease_forget_outcome(FfAttempt *attempt)
 {
 	attempt->outcome = FF_NO_OUTCOME;
 	store_attempt(attempt, NULL);
+}
+
+void
+ff_lease_touch(const FfAttempt *attempt)
+{
+	ff_statement_run(&touch_attempt, ff_int2(attempt->execution.partition),
+					 ff_uuid(&attempt->execution.uuid), ff_int4(attempt->attempt_index));
 }

@@ -1,7 +1,7 @@
 /*
  * lease.h - what a transition does to the attempt, by the names of the
- * specification (chapter 01, 5.3). Only transition.c calls these: each changes
- * the struct and writes the row. All need the locks of execution and attempt.
+ * specification (chapter 01, 5.3). Only transition.c calls these, ff_lease_touch
+ * apart: each changes the struct and writes the row. All need the locks of execution and attempt.
  */
 #ifndef FF_LEASE_H
 #define FF_LEASE_H
@@ -33,6 +33,13 @@ extern void ff_lease_lose(FfAttempt *attempt, int outcome, bool held, const FfMo
 
 /* END: the attempt is over. */
 extern void ff_lease_end(FfAttempt *attempt, int outcome, const FfMove *move);
+
+/*
+ * Write the row as it is, so that a transaction on an older snapshot that ends
+ * the attempt meets a serialization failure: for what hangs something on an
+ * attempt without changing it.
+ */
+extern void ff_lease_touch(const FfAttempt *attempt);
 
 /* An outcome that no longer holds, such as retry where the retry is cancelled. */
 extern void ff_lease_forget_outcome(FfAttempt *attempt);

@@ -75,9 +75,12 @@ FF_STATEMENT("store_signal_key", "smallint, uuid, text, uuid, bigint",
 static FfStatement trim_signals =
 FF_STATEMENT("trim_signals", "smallint, uuid, uuid, bigint, bigint",
 			 "DELETE FROM @extschema@.ff_signal"
-			 " WHERE partition_key = $1 AND execution_id = $2 AND waitpoint_id = $3"
-			 " AND seq > $4 AND seq <= $5"
-			 " AND match_result NOT IN ('counted', 'not_evaluated')");
+			 " WHERE partition_key = $1 AND execution_id = $2 AND seq = ANY (ARRAY("
+			 "  SELECT s.seq FROM @extschema@.ff_signal s"
+			 "  WHERE s.partition_key = $1 AND s.waitpoint_id = $3 AND s.seq > $4 AND s.seq <= $5"
+			 "  AND s.match_result NOT IN ('counted', 'not_evaluated')"
+			 "  AND s.source_type <> 'engine'"
+			 "  ORDER BY s.waitpoint_id, s.seq))");
 
 static FfStatement read_counter =
 FF_STATEMENT("read_signal_counter", "smallint, uuid, uuid",

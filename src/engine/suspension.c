@@ -58,7 +58,7 @@ FF_STATEMENT("store_progress", "smallint, uuid, jsonb, jsonb",
 static FfStatement close_suspension =
 FF_STATEMENT("close_suspension", "smallint, uuid, uuid, bigint, text, uuid, jsonb, jsonb",
 			 "WITH counted AS (DELETE FROM @extschema@.ff_signal_satisfier"
-			 "  WHERE partition_key = $1 AND suspension_id = $3)"
+			 "  WHERE partition_key = $1 AND execution_id = $2 AND suspension_id = $3)"
 			 " UPDATE @extschema@.ff_suspension_current SET closed_at_ms = $4,"
 			 " satisfied_at_ms = $4, close_reason = $5, closer_signal_id = $6,"
 			 " timeout_at_ms = NULL, satisfied_set = $7, member_map = $8"

@@ -73,7 +73,9 @@ end(FfCore *core, FfAttempt *attempt, const Behavior *behavior, int64 now_ms)
 {
 	FfMove		move = {.now_ms = now_ms,.reason = FF_NO_REASON};
 
-	attempt->failure_reason = SUSPENSION_TIMEOUT;
+	/* a row put in by hand may have no attempt */
+	if (attempt)
+		attempt->failure_reason = SUSPENSION_TIMEOUT;
 	ff_json_text(ff_core_patch(core), "last_failure_message", SUSPENSION_TIMEOUT);
 	if (behavior->transition == FF_T20_CANCEL)
 		core->cancelled_by = core->cancellation_reason = SUSPENSION_TIMEOUT;

@@ -6,6 +6,8 @@
  */
 #include "engine/token.h"
 
+#include "miscadmin.h"
+
 #include "base/bytes.h"
 #include "base/error.h"
 #include "base/pgcrypto.h"
@@ -139,7 +141,8 @@ take_apart(const char *token, Presented *presented)
 	if (token == NULL || *token == '\0')
 		refuse("missing_token", "no token was given");
 	colon = strchr(token, ':');
-	if (colon == NULL || colon == token || strlen(colon + 1) != DIGEST_DIGITS ||
+	if (colon == NULL || colon == token || colon - token > MAX_KID_LENGTH ||
+		strlen(colon + 1) != DIGEST_DIGITS ||
 		!ff_hex_read(colon + 1, DIGEST_DIGITS, presented->digest))
 		refuse("malformed_token", "a token is a key id, a colon and 64 hex digits");
 	presented->kid = pnstrdup(token, colon - token);
@@ -191,7 +194,10 @@ ff_token_find(const char *token, const FfExecutionId *execution, const pg_uuid_t
 	take_apart(token, &presented);
 	find_key(presented.kid, &key);
 	while (found < nwaitpoints && !is_genuine(&presented, &key, execution, &waitpoint_ids[found]))
+	{
+		CHECK_FOR_INTERRUPTS();
 		found++;
+	}
 	if (found == nwaitpoints)
 		refuse("signature_mismatch", "the token is not genuine for this execution and waitpoint");
 	if (!key.is_active && (!key.expires_at_ms.isset || key.expires_at_ms.value < now_ms))

@@ -98,8 +98,9 @@ FF_STATEMENT("close_all_waitpoints", "smallint, uuid, text, bigint",
 static FfStatement give_up_signals =
 FF_STATEMENT("give_up_buffered_signals", "smallint, uuid, uuid[]",
 			 "UPDATE @extschema@.ff_signal SET effect = 'no_op_waitpoint_never_activated'"
-			 " WHERE partition_key = $1 AND execution_id = $2 AND waitpoint_id = ANY ($3)"
-			 " AND effect = 'buffered_for_pending_waitpoint'");
+			 " WHERE partition_key = $1 AND execution_id = $2 AND seq = ANY (ARRAY("
+			 "  SELECT g.seq FROM " FF_SIGNALS_OF_WAITPOINTS
+			 "  WHERE g.effect = 'buffered_for_pending_waitpoint'))");
 
 static const char *const state_words[] = {
 	[FF_PENDING_WAITPOINT] = "pending",
@@ -326,7 +327,9 @@ ff_waitpoint_insert(const FfCore *core, const FfWaitpoint *waitpoints, int nwait
 						 ff_uuid(terms->suspension_id), ff_int4(terms->attempt_index),
 						 ff_maybe_int8(terms->expires_at_ms),
 						 ff_int8(terms->now_ms)).count < (uint64) nwaitpoints)
-		refuse_existing(&ids[0]);
+		ff_raise(FF_WAITPOINT_ALREADY_EXISTS,
+				 errmsg("a waitpoint id given for execution %s was taken meanwhile",
+						ff_execution_id_text(&core->id)));
 }
 
 void

@@ -17,6 +17,17 @@
 /* Open waitpoints that one execution may have. */
 #define FF_MAX_OPEN_WAITPOINTS 1000
 
+/*
+ * The signals g of waitpoints $3 (uuid[]) in partition $1, for a FROM: the order
+ * makes it a walk along the primary key, waitpoint by waitpoint, and not along
+ * all the signals of the execution.
+ */
+#define FF_SIGNALS_OF_WAITPOINTS \
+	"unnest($3) AS w (id) CROSS JOIN LATERAL" \
+	" (SELECT s.* FROM @extschema@.ff_signal s" \
+	"  WHERE s.partition_key = $1 AND s.waitpoint_id = w.id" \
+	"  ORDER BY s.waitpoint_id, s.seq) g"
+
 typedef enum FfWaitpointState
 {
 	FF_PENDING_WAITPOINT,		/* made, no suspension yet */

@@ -2,7 +2,8 @@
  * wake.h - waking listeners: what a transaction owes them when it commits.
  *
  * A NOTIFY is a wake-up, never the truth: it goes out at most once per channel
- * and lane of a transaction, and not at all when that rolls back.
+ * and lane of a transaction, and not at all when that rolls back. What a rolled
+ * back savepoint owed is told all the same: early, not wrong.
  */
 #ifndef FF_WAKE_H
 #define FF_WAKE_H
