@@ -25,6 +25,9 @@
 /* pg_attribute_printf() names an archetype that clang does not know */
 #define FF_PRINTF_LIKE(at, first) __attribute__((format(printf, at, first)))
 
+/* what pg_attribute_noreturn() was until PostgreSQL 18 */
+#define FF_NORETURN __attribute__((noreturn))
+
 #if PG_VERSION_NUM < 150000
 /* MarkGUCPrefixReserved() does more than its older name: it also drops what it refuses */
 #define MarkGUCPrefixReserved(prefix) EmitWarningsOnPlaceholders(prefix)

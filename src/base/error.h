@@ -50,10 +50,10 @@ extern bool ff_error_is_own(int sqlstate);
  */
 extern void ff_raise_rule(FfErrorKind kind, const char *rule, const char *message,
 						  const char *detail_format,...)
-			pg_attribute_noreturn() FF_PRINTF_LIKE(4, 5);
+			FF_NORETURN FF_PRINTF_LIKE(4, 5);
 
 /* Raise invalid_input/null_argument for a required argument that is NULL. */
-extern void ff_raise_null(const char *argument) pg_attribute_noreturn();
+extern void ff_raise_null(const char *argument) FF_NORETURN;
 
 /*
  * Naming the element of an array that an error is about: while a place is in

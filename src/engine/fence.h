@@ -75,6 +75,6 @@ extern void ff_fence_check_current(const FfFence *fence, const FfCore *core,
  * attempt_index and lease_epoch as found; attempt may be NULL.
  */
 extern void ff_fence_refuse(FfErrorKind kind, const FfCore *core, const FfAttempt *attempt,
-							const char *what, const char *hint) pg_attribute_noreturn();
+							const char *what, const char *hint) FF_NORETURN;
 
 #endif							/* FF_FENCE_H */

@@ -74,7 +74,7 @@ extern void ff_take(FfCandidate *candidate, const FfTaker *taker, FfCall *call);
  * DETAIL gives phase, ownership, eligibility, public_state and attempt_index as found.
  */
 extern void ff_take_refuse(FfErrorKind kind, const FfCore *core, const char *what)
-			pg_attribute_noreturn();
+			FF_NORETURN;
 
 /* Raise execution_not_eligible where the execution's flow withholds it. */
 extern void ff_take_check_flow(const FfCore *core);

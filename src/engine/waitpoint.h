@@ -72,13 +72,13 @@ extern bool ff_waitpoint_read(const FfCore *core, const pg_uuid_t *id, FfWaitpoi
 /* Raise the one or the other for a waitpoint that the execution does not have. */
 extern void ff_waitpoint_refuse_missing(const FfCore *core, const pg_uuid_t *id,
 										FfErrorKind not_found_kind, FfErrorKind foreign_kind)
-			pg_attribute_noreturn();
+			FF_NORETURN;
 
 /* The open ones of an execution, by id; what they are is unsure without its lock. */
 extern int	ff_waitpoint_list_open(const FfExecutionId *execution, pg_uuid_t **ids);
 
 /* Raise pending_waitpoint_expired. */
-extern void ff_waitpoint_refuse_expired(const pg_uuid_t *id) pg_attribute_noreturn();
+extern void ff_waitpoint_refuse_expired(const pg_uuid_t *id) FF_NORETURN;
 
 /* Raises invalid_input/too_many_open_waitpoints unless so many more may be opened. */
 extern void ff_waitpoint_check_room(const FfCore *core, int more);
