@@ -31,14 +31,20 @@ ff_fence_handle(const bytea *handle, FfHandle *decoded, FfErrorKind suspended_ki
 				 errhint("Claim the execution again once it is resumable."));
 }
 
+static void
+lock_attempt(FfAttempt *attempt, FfCore *core, int32 index)
+{
+	if (!ff_attempt_lock(attempt, core, index))
+		ff_raise(FF_NOT_FOUND,
+				 errmsg("attempt %d of execution %s does not exist", index,
+						ff_execution_id_text(&core->id)));
+}
+
 void
 ff_fence_lock(const FfHandle *handle, FfCore *core, FfAttempt *attempt)
 {
 	ff_core_lock(core, &handle->execution);
-	if (!ff_attempt_lock(attempt, core, handle->attempt_index))
-		ff_raise(FF_NOT_FOUND,
-				 errmsg("attempt %d of execution %s does not exist", handle->attempt_index,
-						ff_execution_id_text(&core->id)));
+	lock_attempt(attempt, core, handle->attempt_index);
 }
 
 /* What execution_not_active tells besides: enough to see whose work ended it. */
@@ -81,19 +87,27 @@ differ(const pg_uuid_t *stored, const pg_uuid_t *presented)
 	return stored && memcmp(stored, presented, sizeof(pg_uuid_t)) != 0;
 }
 
+/* The lease presented is the attempt's: the epoch and, where the row has one, the id. */
+static void
+compare_lease(const FfCore *core, const FfAttempt *attempt, int64 lease_epoch,
+			  const pg_uuid_t *lease_id, FfErrorKind mismatch)
+{
+	if (attempt->lease_epoch != lease_epoch)
+		ff_fence_refuse(mismatch, core, attempt,
+						psprintf("the lease of epoch " INT64_FORMAT " is not the current one",
+								 lease_epoch),
+						READ_IT_AGAIN);
+	if (differ(attempt->lease_id, lease_id))
+		ff_fence_refuse(mismatch, core, attempt, "the lease is not the current one",
+						READ_IT_AGAIN);
+}
+
 void
 ff_fence_check_lease(const FfHandle *handle, const FfCore *core, const FfAttempt *attempt,
 					 FfErrorKind mismatch)
 {
 	check_not_revoked(core, attempt);
-	if (attempt->lease_epoch != handle->lease_epoch)
-		ff_fence_refuse(mismatch, core, attempt,
-						psprintf("the lease of epoch " INT64_FORMAT " is not the current one",
-								 handle->lease_epoch),
-						READ_IT_AGAIN);
-	if (differ(attempt->lease_id, &handle->lease_id))
-		ff_fence_refuse(mismatch, core, attempt, "the lease is not the current one",
-						READ_IT_AGAIN);
+	compare_lease(core, attempt, handle->lease_epoch, &handle->lease_id, mismatch);
 }
 
 void
@@ -185,21 +199,11 @@ ff_fence_enter(const FfFence *fence, FfCore *core, FfAttempt *attempt)
 	ff_core_lock(core, &fence->execution);
 	index = fence->attempt_index.isset && !fence->override
 		? (int32) fence->attempt_index.value : core->attempt_index;
-	if (!ff_attempt_lock(attempt, core, index))
-		ff_raise(FF_NOT_FOUND,
-				 errmsg("attempt %d of execution %s does not exist", index,
-						ff_execution_id_text(&core->id)));
+	lock_attempt(attempt, core, index);
 	check_not_revoked(core, attempt);
 	if (fence->override)
 		return;
-	if (attempt->lease_epoch != fence->lease_epoch)
-		ff_fence_refuse(fence->mismatch, core, attempt,
-						psprintf("the lease of epoch " INT64_FORMAT " is not the current one",
-								 fence->lease_epoch),
-						READ_IT_AGAIN);
-	if (differ(attempt->lease_id, fence->lease_id))
-		ff_fence_refuse(fence->mismatch, core, attempt, "the lease is not the current one",
-						READ_IT_AGAIN);
+	compare_lease(core, attempt, fence->lease_epoch, fence->lease_id, fence->mismatch);
 	if (fence->attempt_id && differ(attempt->attempt_id, fence->attempt_id))
 		ff_fence_refuse(fence->mismatch, core, attempt, "the attempt is not the current one",
 						READ_IT_AGAIN);
