@@ -5,6 +5,8 @@ round, on one server, each with a full queue, and a ratio is taken between runs 
 
   cycle   claim + complete
   resume  claim + suspend + deliver_signal + claim_resumed + complete
+  signals the 10,000th delivery to one waitpoint against the 10th (ffengine only, a table of its own):
+          signals that count, and signals that don't, of which the last 1,000 are kept
 
   ffengine      this extension, ffengine.notify_mode = transactional (what it is without preload)
   ffengine-off  the same, notify_mode = off: events are written, nobody is woken
@@ -45,6 +47,7 @@ SETTINGS = ("shared_buffers", "max_wal_size", "checkpoint_timeout", "fsync", "sy
             "full_page_writes", "wal_compression", "wal_level", "autovacuum", "max_connections",
             "shared_preload_libraries", "jit")
 TRIES = 3  # of a serialization failure, as the client library does
+EARLY, LATE, NEIGHBOURS = 10, 10000, 9  # a delivery is measured with so many before and after it
 
 
 def environment(side):
@@ -142,6 +145,42 @@ def conditions(options):
     }
 
 
+def signals(rounds):
+    """Rows of the cost of a delivery, of a waitpoint's 10th and its 10,000th signal: medians over their neighbours."""
+    env = environment("ffengine")
+    rows = []
+    for kind, wanted in (("counted", "vote"), ("not counted", "veto")):
+        samples = {EARLY: [], LATE: []}
+        for turn in range(rounds):
+            text = sql(file=HERE / "ffengine_signals.sql", env=env,
+                       variables=[("signals", LATE + NEIGHBOURS), ("wanted", wanted)])
+            for line in text.splitlines():
+                number, microseconds, wal = line.split("|")
+                for middle, sample in samples.items():
+                    if abs(int(number) - middle) <= NEIGHBOURS:
+                        sample.append((float(microseconds), int(wal)))
+            print(f"signals, {kind}, turn {turn + 1}", file=sys.stderr)
+        early, late = ([statistics.median(column) for column in zip(*samples[n])] for n in (EARLY, LATE))
+        rows.append({"signals": kind, "microseconds_10": early[0], "microseconds_10000": late[0],
+                     "time_ratio": late[0] / early[0], "wal_bytes_10": early[1], "wal_bytes_10000": late[1],
+                     "wal_ratio": late[1] / early[1], "samples": len(samples[EARLY])})
+    return rows
+
+
+def print_signals(rows):
+    print(f"\none delivery to one waitpoint, its 10th and its 10,000th signal; medians over {NEIGHBOURS} neighbours on "
+          f"each side, {rows[0]['samples']} samples\n")
+    print_columns([("signals", "us, 10th", "us, 10,000th", "ratio", "WAL B, 10th", "WAL B, 10,000th", "ratio")] + [
+        (r["signals"], f"{r['microseconds_10']:.0f}", f"{r['microseconds_10000']:.0f}", f"{r['time_ratio']:.2f}",
+         f"{r['wal_bytes_10']:.0f}", f"{r['wal_bytes_10000']:.0f}", f"{r['wal_ratio']:.2f}") for r in rows])
+
+
+def print_columns(table):
+    widths = [max(len(line[i]) for line in table) for i in range(len(table[0]))]
+    for line in table:
+        print("  ".join(text.ljust(width) for text, width in zip(line, widths)).rstrip())
+
+
 def print_table(facts, rows):
     print(f"{facts['server'].split(' on ')[0]}, {facts['cores']} cores shared with pgbench, "
           f"data on {facts['filesystem']}; {facts['date']}")
@@ -161,9 +200,7 @@ def print_table(facts, rows):
         table.append((row["work"], str(row["clients"]), row["side"], str(row["round_trips"]),
                       cell(row["tps"]), cell(row["to_seed"]), cell(row["to_seed_tuned"]), cell(row["to_floor"]),
                       f"{row['wal_bytes_per_cycle']:.0f}", f"{row['retry_share']:.1%}"))
-    widths = [max(len(line[i]) for line in table) for i in range(len(table[0]))]
-    for line in table:
-        print("  ".join(text.ljust(width) for text, width in zip(line, widths)).rstrip())
+    print_columns(table)
 
 
 def main():
@@ -172,7 +209,7 @@ def main():
     parser.add_argument("--rounds", type=int, default=3, help="runs of each side (3)")
     parser.add_argument("--clients", default="1,8", help="pgbench clients (1,8)")
     parser.add_argument("--waiting", type=int, default=300000, help="executions waiting at the start (300000)")
-    parser.add_argument("--work", default="cycle,resume", help="cycle,resume")
+    parser.add_argument("--work", default="cycle,resume,signals", help="cycle,resume,signals")
     parser.add_argument("--sides", default=",".join(SIDES), help=",".join(SIDES))
     parser.add_argument("--out", default=str(HERE / "results"), help="folder of the JSON results")
     options = parser.parse_args()
@@ -183,7 +220,11 @@ def main():
     facts = conditions(options)
     runs = collections.defaultdict(list)
     rows = []
-    for work in options.work.split(","):
+    works = options.work.split(",")
+    deliveries = signals(options.rounds) if "signals" in works and "ffengine" in sides else []
+    for work in works:
+        if work == "signals":
+            continue
         able = [side for side in sides if script(side, work).exists()]
         for clients in map(int, options.clients.split(",")):
             for turn in range(options.rounds):
@@ -205,11 +246,14 @@ def main():
                     "retry_share": sum(r["retries"] + r["failed"] for r in mine) / max(1, sum(r["cycles"] for r in mine)),
                     "runs": mine,
                 })
-    print_table(facts, rows)
+    if rows:
+        print_table(facts, rows)
+    if deliveries:
+        print_signals(deliveries)
     out = pathlib.Path(options.out)
     out.mkdir(parents=True, exist_ok=True)
     file = out / f"{facts['date'].replace(':', '').replace('+0000', 'Z')}.json"
-    file.write_text(json.dumps({**facts, "rows": rows}, indent=1) + "\n")
+    file.write_text(json.dumps({**facts, "rows": rows, "signals": deliveries}, indent=1) + "\n")
     print(f"\nwritten to {os.path.relpath(file)}")
 
 

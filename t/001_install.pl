@@ -297,6 +297,7 @@ is(script('plain', workflow('"Re""named"', 'i')), $done, 'new session: pgcrypto 
 ($rc, $out, $err) = $node->psql('plain', 'ALTER EXTENSION ffengine SET SCHEMA y');
 like($err, qr/does not support SET SCHEMA/, 'the extension itself stays in its schema');
 
+is_consistent($node, $_) for qw(crypto_in_public crypto_apart plain);
 log_is_clean($node);
 unlike(slurp_file($node->logfile), qr/HOSTILE/, 'no hostile object ran');
 $node->stop;

@@ -233,8 +233,8 @@ like(as_role('app_worker', "SELECT $s.ff_claim('l', 'w', 'w')"), qr/permission d
 # a second dump, of what was restored
 $new->command_ok([ 'pg_dump', '-Fc', '-f', "$dump.2", $new->connstr('postgres') ], 'pg_dump once more');
 
-log_is_clean($old);
-log_is_clean($new);
+is_consistent($_) for $old, $new;
+log_is_clean($_) for $old, $new;
 $old->stop;
 $new->stop;
 

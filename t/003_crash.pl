@@ -186,6 +186,7 @@ is(rows(q(SELECT c.claim_kind, d.outcome FROM ff_claim('b', 'w', 'w-2') c, LATER
 	'fresh|completed', 'and the work is done');
 
 cmp_ok($crashes, '>=', 11, "killed $crashes times");
+is_consistent($node);
 log_is_clean($node, allow => qr/terminated by signal 9|because of crash|in recovery mode|starting up/);
 $node->stop;
 

@@ -166,6 +166,7 @@ SELECT count(*) FROM pg_roles r
           <> EXISTS (SELECT FROM ff_access a WHERE a.role_name = r.rolname AND a.access = 'reader'));
 SQL
 
+is_consistent($node);
 log_is_clean($node);
 $node->stop;
 

@@ -193,6 +193,7 @@ my $hot = $node->safe_psql('postgres',
 	q{SELECT n_tup_hot_upd FROM pg_stat_user_tables WHERE relname = 'ff_attempt'});
 cmp_ok($hot, '>=', 990, "of 1000 renewals $hot were heap-only");
 
+is_consistent($node);
 log_is_clean($node);
 $node->stop;
 done_testing();

@@ -121,6 +121,7 @@ $node->append_conf('postgresql.conf', "ffengine.batch_target = '75ms'\nffengine.
 $node->reload;
 $node->poll_query_until('postgres', q(SELECT current_setting('ffengine.batch_target') = '75ms')) or die 'no reload';
 is(ask($node, 'SHOW ffengine.default_lease_ttl'), '45s', 'preloaded: the server file counts after a reload');
+is_consistent($node);
 $node->stop;
 
 # --- Loaded by a session's first call.
@@ -165,6 +166,7 @@ is(ask($node, "ALTER ROLE plain SET ffengine.default_lease_ttl = '3s'; SELECT 1"
 is(ask($node, 'SHOW ffengine.default_lease_ttl', role => 'plain'), '3s', 'which its sessions have');
 is(ask($node, "$load SHOW ffengine.default_lease_ttl", role => 'plain'), '3s', 'loaded or not');
 
+is_consistent($node);
 log_is_clean($node);
 $node->stop;
 

@@ -469,6 +469,7 @@ is($err =~ s/^psql:<stdin>:\d+: //mgr, join("\n", ('ERROR:  ZV001') x 4), 'numbe
 is($out, 't', 'and not printed to find out');
 
 is($node->safe_psql('postgres', 'SELECT count(*) FROM ff.ff_exec_core'), '0', 'nothing was created');
+is_consistent($node);
 log_is_clean($node);
 my $took = time - $begun;
 cmp_ok($took, '<', $ENV{FF_FUZZ_COUNT} ? 1e9 : 60, 'within a minute');

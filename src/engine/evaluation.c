@@ -42,8 +42,8 @@ FF_STATEMENT("store_buffered_signals", "smallint, uuid, bigint[], uuid, text, te
 static FfStatement consume_signals =
 FF_STATEMENT("consume_signals", "smallint, uuid, uuid[], boolean, boolean, bigint",
 			 "UPDATE @extschema@.ff_signal SET consumed_at_ms = $6"
-			 " WHERE partition_key = $1 AND execution_id = $2 AND seq = ANY (ARRAY("
-			 "  SELECT g.seq FROM " FF_SIGNALS_OF_WAITPOINTS
+			 " WHERE ctid = ANY (ARRAY("
+			 "  SELECT g.ctid FROM " FF_SIGNALS_OF_WAITPOINTS
 			 "  WHERE g.consumed_at_ms IS NULL"
 			 "  AND CASE WHEN g.match_result = 'counted' THEN $4 ELSE $5 END))");
 

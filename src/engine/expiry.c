@@ -120,7 +120,7 @@ ff_expiry_attempt(const FfExecutionId *id, int64 now_ms, FfCore *core)
 		return "already_terminal";
 	if (core->phase != FF_ACTIVE || core->ownership != FF_LEASED ||
 		!ff_attempt_lock(&attempt, core, core->attempt_index) ||
-		!is_due(attempt.timeout_at_ms, now_ms))
+		(!is_due(attempt.timeout_at_ms, now_ms) && ff_lease_is_live(core, &attempt, now_ms)))
 		return "not_due";
 
 	ff_policy_retry(core->policy, &retry);

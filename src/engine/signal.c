@@ -72,12 +72,16 @@ FF_STATEMENT("store_signal_key", "smallint, uuid, text, uuid, bigint",
 			 " ON CONFLICT (partition_key, waitpoint_id, idempotency_key)"
 			 " DO UPDATE SET signal_id = $4, expires_at_ms = $5");
 
+/*
+ * By ctid, which leaves the tuples found as the only way in: with a key in its
+ * place a plan made on an empty table reads all signals of the execution. The
+ * execution's lock keeps the tuples where they are.
+ */
 static FfStatement trim_signals =
-FF_STATEMENT("trim_signals", "smallint, uuid, uuid, bigint, bigint",
-			 "DELETE FROM @extschema@.ff_signal"
-			 " WHERE partition_key = $1 AND execution_id = $2 AND seq = ANY (ARRAY("
-			 "  SELECT s.seq FROM @extschema@.ff_signal s"
-			 "  WHERE s.partition_key = $1 AND s.waitpoint_id = $3 AND s.seq > $4 AND s.seq <= $5"
+FF_STATEMENT("trim_signals", "smallint, uuid, bigint, bigint",
+			 "DELETE FROM @extschema@.ff_signal WHERE ctid = ANY (ARRAY("
+			 "  SELECT s.ctid FROM @extschema@.ff_signal s"
+			 "  WHERE s.partition_key = $1 AND s.waitpoint_id = $2 AND s.seq > $3 AND s.seq <= $4"
 			 "  AND s.match_result NOT IN ('counted', 'not_evaluated')"
 			 "  AND s.source_type <> 'engine'"
 			 "  ORDER BY s.waitpoint_id, s.seq))");
@@ -280,9 +284,8 @@ trim(const FfCore *core, const FfSignal *signal, const Target *target, int64 seq
 
 	if (signal->maxlen == 0 || through <= target->trimmed_through_seq)
 		return target->trimmed_through_seq;
-	ff_statement_run(&trim_signals, ff_int2(core->id.partition), ff_uuid(&core->id.uuid),
-					 ff_uuid(&signal->waitpoint_id), ff_int8(target->trimmed_through_seq),
-					 ff_int8(through));
+	ff_statement_run(&trim_signals, ff_int2(core->id.partition), ff_uuid(&signal->waitpoint_id),
+					 ff_int8(target->trimmed_through_seq), ff_int8(through));
 	return through;
 }
 

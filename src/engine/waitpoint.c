@@ -98,8 +98,8 @@ FF_STATEMENT("close_all_waitpoints", "smallint, uuid, text, bigint",
 static FfStatement give_up_signals =
 FF_STATEMENT("give_up_buffered_signals", "smallint, uuid, uuid[]",
 			 "UPDATE @extschema@.ff_signal SET effect = 'no_op_waitpoint_never_activated'"
-			 " WHERE partition_key = $1 AND execution_id = $2 AND seq = ANY (ARRAY("
-			 "  SELECT g.seq FROM " FF_SIGNALS_OF_WAITPOINTS
+			 " WHERE ctid = ANY (ARRAY("
+			 "  SELECT g.ctid FROM " FF_SIGNALS_OF_WAITPOINTS
 			 "  WHERE g.effect = 'buffered_for_pending_waitpoint'))");
 
 static const char *const state_words[] = {

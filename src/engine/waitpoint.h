@@ -24,7 +24,7 @@
  */
 #define FF_SIGNALS_OF_WAITPOINTS \
 	"unnest($3) AS w (id) CROSS JOIN LATERAL" \
-	" (SELECT s.* FROM @extschema@.ff_signal s" \
+	" (SELECT s.ctid, s.* FROM @extschema@.ff_signal s" \
 	"  WHERE s.partition_key = $1 AND s.waitpoint_id = w.id" \
 	"  ORDER BY s.waitpoint_id, s.seq) g"
 

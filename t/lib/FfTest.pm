@@ -9,7 +9,7 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-our @EXPORT = qw(new_node node_with_extension log_is_clean);
+our @EXPORT = qw(new_node node_with_extension log_is_clean is_consistent);
 
 # new_node(NAME, OPTION => VALUE, ...): a running node of its own Unix socket.
 #   conf      array of postgresql.conf lines
@@ -83,6 +83,25 @@ sub log_is_clean
 	my $clean = ok(!@bad, $opt{name} // $node->name . ': server log is clean');
 	diag(join("\n", @bad[ 0 .. ($#bad < 19 ? $#bad : 19) ])) unless $clean;
 	return $clean;
+}
+
+# is_consistent(NODE, DATABASE): a test that no execution in it breaks an invariant, whatever schema
+# the extension is in; database postgres by default.
+sub is_consistent
+{
+	my ($node, $db) = @_;
+	$db //= 'postgres';
+	my $schema = $node->safe_psql($db, <<'SQL');
+SET search_path = pg_catalog;
+SELECT quote_ident(n.nspname) FROM pg_extension x JOIN pg_namespace n ON n.oid = x.extnamespace
+ WHERE x.extname = 'ffengine';
+SQL
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+	my @violations = split /\n/,
+	  $node->safe_psql($db, "SELECT * FROM $schema.ff_check_consistency(100000)");
+	my $sound = ok(!@violations, $node->name . ": no invariant is broken in database $db");
+	diag(join("\n", @violations[ 0 .. ($#violations < 19 ? $#violations : 19) ])) unless $sound;
+	return $sound;
 }
 
 1;
