@@ -131,7 +131,9 @@ CREATE TABLE ff_exec_core (
     GENERATED ALWAYS AS (ff_caps_hash(required_capabilities)) STORED,
   PRIMARY KEY (partition_key, execution_id)
 ) WITH (fillfactor = 80,
-        autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.02);
+        autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.02,
+        -- else a vacuum of few dead rows leaves their entries at the head of the claim order
+        vacuum_index_cleanup = on);
 
 CREATE TABLE ff_attempt (
   partition_key        smallint NOT NULL,

@@ -18,6 +18,9 @@
 static void
 check_holder(const FfHandle *handle, const FfCore *core, const FfAttempt *attempt)
 {
+	if (attempt == NULL && core->phase == FF_ACTIVE)
+		ff_raise(FF_NOT_FOUND, errmsg("attempt %d of execution %s does not exist",
+									  core->attempt_index, ff_execution_id_text(&core->id)));
 	if (attempt == NULL && core->attempt_index == 0)
 		return;
 	if (attempt == NULL)

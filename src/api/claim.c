@@ -29,7 +29,10 @@ typedef struct Wish
 	bool		include_resumable;
 } Wish;
 
-/* Claim what there is now; false if that was nothing. */
+/*
+ * Claim what there is now; false if that was nothing and the call may wait for
+ * more: it may not where it holds locks on rows that it changed.
+ */
 static bool
 claim_now(FfCall *call, const Wish *wish, const FfTaker *taker)
 {
@@ -44,7 +47,7 @@ claim_now(FfCall *call, const Wish *wish, const FfTaker *taker)
 		ff_take(&candidate, taker, call);
 		any = true;
 	}
-	return any;
+	return any || ff_pick_wrote(pick);
 }
 
 /* Sleep, open to cancellation; the milliseconds left. */

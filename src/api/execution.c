@@ -11,6 +11,7 @@
 #include "base/call.h"
 #include "base/clock.h"
 #include "base/jsonbarg.h"
+#include "base/setting.h"
 #include "engine/capability.h"
 #include "engine/ingress.h"
 
@@ -45,7 +46,16 @@ typedef struct Element
 {
 	JsonbContainer *own;
 	JsonbContainer *defaults;	/* NULL: none */
+	bytea	  **default_payload;	/* of all elements: made once, NULL until then */
 } Element;
+
+static bool
+has_own(const Element *element, const char *key)
+{
+	JsonbValue	value;
+
+	return getKeyJsonValueFromContainer(element->own, key, strlen(key), &value) != NULL;
+}
 
 /* The value of a key, JSON nulls included; an element's own null hides a default. */
 static bool
@@ -113,10 +123,25 @@ static bytea *
 json_bytes(JsonbValue *value)
 {
 	Jsonb	   *document = JsonbValueToJsonb(value);
-	char	   *text = JsonbToCString(NULL, &document->root, VARSIZE(document));
+	char	   *printed = JsonbToCString(NULL, &document->root, VARSIZE(document));
+	char	   *text = pg_server_to_any(printed, strlen(printed), PG_UTF8);
+	bytea	   *bytes = (bytea *) cstring_to_text(text);
 
-	text = pg_server_to_any(text, strlen(text), PG_UTF8);
-	return (bytea *) cstring_to_text(text);
+	if (text != printed)
+		pfree(text);
+	pfree(printed);
+	pfree(document);
+	ff_check_payload(bytes, "payload", ff_max_payload_size);
+	return bytes;
+}
+
+/* The payload of an element that has none of its own: one for all of them. */
+static bytea *
+default_payload(const Element *element, JsonbValue *value)
+{
+	if (*element->default_payload == NULL)
+		*element->default_payload = json_bytes(value);
+	return *element->default_payload;
 }
 
 static bytea *
@@ -147,7 +172,8 @@ read_payload(const Element *element, FfRequest *request)
 		if (base64)
 			ff_raise_rule(FF_INVALID_INPUT, "several_payloads",
 						  "both payload and payload_base64 are given", "one of them is needed");
-		request->payload = json_bytes(&value);
+		request->payload = has_own(element, "payload") ? json_bytes(&value)
+			: default_payload(element, &value);
 		if (request->payload_encoding == NULL)
 			request->payload_encoding = "json";
 	}
@@ -185,6 +211,7 @@ read_elements(Jsonb *executions, Jsonb *defaults, int64 now_ms, FfErrorPlace *pl
 			  FfOrder **orders)
 {
 	FfJsonEach	each = ff_json_each(&executions->root);
+	bytea	   *payload = NULL;
 
 	*orders = palloc0(Max(JB_ROOT_COUNT(executions), 1) * sizeof(FfOrder));
 	while (ff_json_next(&each))
@@ -192,7 +219,9 @@ read_elements(Jsonb *executions, Jsonb *defaults, int64 now_ms, FfErrorPlace *pl
 		FfRequest	request = {0};
 		FfOrder    *order = &(*orders)[each.index];
 		Element		element = {
-			.own = ff_json_value_container(&each.value),.defaults = ff_json_root(defaults)
+			.own = ff_json_value_container(&each.value),
+			.defaults = ff_json_root(defaults),
+			.default_payload = &payload
 		};
 
 		CHECK_FOR_INTERRUPTS();

@@ -32,7 +32,8 @@ ff_delay(PG_FUNCTION_ARGS)
 	ff_call_begin(&call, fcinfo);
 	move.now_ms = call.now_ms;
 	ff_fence_enter(&fence, &core, &attempt);
-	replayed = attempt.outcome == FF_INTERRUPTED && core.eligible_at_ms.isset &&
+	replayed = attempt.outcome == FF_INTERRUPTED &&
+		attempt.attempt_index == core.attempt_index && core.eligible_at_ms.isset &&
 		core.eligible_at_ms.value == until.value;
 	if (!replayed)
 	{

@@ -54,6 +54,7 @@ struct FfPick
 	int64		now_ms;
 	Class	   *classes;
 	int			nclasses;
+	bool		wrote;
 };
 
 #define FRESH \
@@ -246,6 +247,7 @@ promote_resumable(FfPick *pick)
 
 		ff_core_read(&core, &row);
 		ff_transition(FF_T34_PROMOTE, &core, NULL, &move);
+		pick->wrote = true;
 	}
 }
 
@@ -379,6 +381,7 @@ may_be_claimed(FfPick *pick, FfCandidate *candidate)
 	if (!ff_flow_withholds(&candidate->core))
 		return true;
 	ff_transition(FF_T30_BLOCK, &candidate->core, NULL, &move);
+	pick->wrote = true;
 	return false;
 }
 
@@ -408,6 +411,12 @@ ff_pick_next(FfPick *pick, FfCandidate *candidate)
 		}
 	}
 	return false;
+}
+
+bool
+ff_pick_wrote(const FfPick *pick)
+{
+	return pick->wrote;
 }
 
 void

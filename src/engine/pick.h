@@ -30,6 +30,9 @@ extern FfPick *ff_pick_begin(const char *lane_id, ArrayType *capabilities,
  */
 extern bool ff_pick_next(FfPick *pick, FfCandidate *candidate);
 
+/* True when the pick changed rows: promoted some, or took withheld ones out of the way. */
+extern bool ff_pick_wrote(const FfPick *pick);
+
 /* Lock a named execution as a candidate; raises not_found. */
 extern void ff_pick_named(const FfExecutionId *id, FfCandidate *candidate);
 

@@ -429,7 +429,8 @@ ff_transition(FfTransition transition, FfCore *core, FfAttempt *attempt, const F
 		move_core(row, core, attempt, move);
 		store_core(core, move->now_ms);
 	}
-	if (row->to == FF_VECTOR_B)
+	/* a grant goes with the state that it was given for */
+	if (row->to == FF_VECTOR_B || (row->to == FF_VECTOR_W && (row->from & ~OWNED) == 0))
 		ff_grant_drop(core);
 	if (ENDS(row))
 		finish_dependents(core, row->completion, move->now_ms);
