@@ -178,6 +178,7 @@ typedef struct Failure
 {
 	const char *reason;
 	const char *class;
+	bool		may_be_retried; /* what the class says */
 	const char *category;
 	bytea	   *detail;
 	Jsonb	   *retry_policy;	/* in place of the execution's; NULL: that */
@@ -204,7 +205,8 @@ read_failure(FunctionCallInfo fcinfo, Failure *failure)
 {
 	failure->reason = cut(ff_arg_text(fcinfo, 1, "reason"), 4096);
 	failure->class = ff_arg_text_or(fcinfo, 2, "transient");
-	ff_check_one_of(failure->class, "failure_class", failure_classes, lengthof(failure_classes));
+	failure->may_be_retried = LAST_RETRYABLE >=
+		ff_check_one_of(failure->class, "failure_class", failure_classes, lengthof(failure_classes));
 	failure->category = cut(ff_arg_text_or(fcinfo, 3, (char *) failure->class), 256);
 	failure->detail = ff_arg_bytea_or_null(fcinfo, 4);
 	ff_check_payload(failure->detail, "detail", ff_max_payload_size);
@@ -216,14 +218,12 @@ static FfInt8
 retry_after(const Failure *failure, const FfCore *core)
 {
 	FfRetryPolicy policy;
-	int			class = ff_check_one_of(failure->class, "failure_class", failure_classes,
-										lengthof(failure_classes));
 
 	if (failure->retry_policy)
 		ff_policy_retry_given(failure->retry_policy, &policy);
 	else
 		ff_policy_retry(core->policy, &policy);
-	if (class > LAST_RETRYABLE ||
+	if (!failure->may_be_retried ||
 		!ff_retry_applies(&policy, core->retry_count, failure->category))
 		return ff_none();
 	return ff_some(ff_retry_backoff_ms(&policy, core->retry_count));

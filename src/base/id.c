@@ -122,12 +122,6 @@ ff_execution_id_read(const char *text, size_t length, FfExecutionId *id)
 	return NULL;
 }
 
-bool
-ff_execution_id_try(const char *text, FfExecutionId *id)
-{
-	return ff_execution_id_read(text, strlen(text), id) == NULL;
-}
-
 void
 ff_execution_id_parse(const char *text, FfExecutionId *id)
 {

@@ -29,9 +29,6 @@ typedef struct FfExecutionId
  */
 extern void ff_execution_id_parse(const char *text, FfExecutionId *id);
 
-/* The same without raising: false if it does not parse. */
-extern bool ff_execution_id_try(const char *text, FfExecutionId *id);
-
 /* The same over a run of bytes; the name of the rule it breaks, NULL if none. */
 extern const char *ff_execution_id_read(const char *text, size_t length, FfExecutionId *id);
 

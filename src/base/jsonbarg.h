@@ -131,9 +131,8 @@ extern bool ff_json_bool_or(JsonbContainer *in, const char *path, bool otherwise
 extern char *ff_json_string_or_null(JsonbContainer *in, const char *path);
 extern pg_uuid_t *ff_json_uuid_or_null(JsonbContainer *in, const char *path);
 
-/* A nested object or array: for further reading, and as a document of its own. */
+/* A nested object or array, for further reading. */
 extern JsonbContainer *ff_json_container_or_null(JsonbContainer *in, const char *path);
-extern Jsonb *ff_json_document_or_null(JsonbContainer *in, const char *path);
 
 /* Arrays of strings and of uuid strings as SQL arrays; NULL if absent. */
 extern ArrayType *ff_json_text_array_or_null(JsonbContainer *in, const char *path);

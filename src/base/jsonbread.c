@@ -166,14 +166,6 @@ ff_json_container_or_null(JsonbContainer *in, const char *path)
 	return ff_json_find(in, path, &value) ? ff_json_value_container(&value) : NULL;
 }
 
-Jsonb *
-ff_json_document_or_null(JsonbContainer *in, const char *path)
-{
-	JsonbValue	value;
-
-	return ff_json_find(in, path, &value) ? JsonbValueToJsonb(&value) : NULL;
-}
-
 FfJsonEach
 ff_json_each(JsonbContainer *in)
 {

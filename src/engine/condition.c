@@ -44,12 +44,6 @@ ff_condition_has_timeout_only(const FfCondition *condition)
 	return condition->has_timeout_only;
 }
 
-bool
-ff_condition_has_operator_only(const FfCondition *condition)
-{
-	return condition->has_operator_only;
-}
-
 /* The first mention of a key, to follow along mentions[].next; -1 if there is none. */
 static int
 first_mention(const FfCondition *condition, const char *key)

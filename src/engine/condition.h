@@ -55,9 +55,8 @@ extern int	ff_condition_find_key(const FfCondition *condition, const char *key);
 /* The key of a condition that is one Single; NULL of any other. */
 extern const char *ff_condition_single_key(const FfCondition *condition);
 
-/* Whether a TimeoutOnly or OperatorOnly stands anywhere in it. */
+/* Whether a TimeoutOnly stands anywhere in it. */
 extern bool ff_condition_has_timeout_only(const FfCondition *condition);
-extern bool ff_condition_has_operator_only(const FfCondition *condition);
 
 /*
  * required_signal_names of a waitpoint (section 4.4) as text[]: the distinct

@@ -15,7 +15,6 @@
 
 #define MAX_KID_LENGTH 64
 #define DIGEST_DIGITS (2 * FF_SHA256_SIZE)
-#define FINGERPRINT_DIGITS 16
 
 static FfStatement read_active_key =
 FF_STATEMENT("read_active_key", "",
@@ -244,12 +243,3 @@ ff_token_verify_bytes(const bytea *secret, const char *kid, const char *message,
 	return "ok";
 }
 
-char *
-ff_token_fingerprint(const char *token)
-{
-	const char *colon = strchr(token, ':');
-
-	if (colon == NULL || strlen(colon + 1) < FINGERPRINT_DIGITS)
-		return NULL;
-	return pnstrdup(colon + 1, FINGERPRINT_DIGITS);
-}

@@ -41,9 +41,6 @@ extern char *ff_token_sign_bytes(const bytea *secret, const char *kid,
 extern const char *ff_token_verify_bytes(const bytea *secret, const char *kid, const char *message,
 										 size_t length, const char *token);
 
-/* The first 16 hex digits of a token's digest, safe to show; palloc'd, NULL without a digest. */
-extern char *ff_token_fingerprint(const char *token);
-
 /* Raises invalid_kid unless 1-64 bytes of 0x21-0x7E without a colon. */
 extern void ff_check_kid(const char *kid);
 
