@@ -3,22 +3,13 @@
  */
 #include "base/compat.h"
 
-#include "access/xact.h"
-#include "miscadmin.h"
-#include "storage/latch.h"
-#include "utils/timestamp.h"
-#include "utils/wait_event.h"
-
 #include "base/argument.h"
 #include "base/call.h"
 #include "base/clock.h"
 #include "base/setting.h"
 #include "engine/capability.h"
 #include "engine/take.h"
-
-/* How often a waiting claim looks again, in milliseconds: at first, and at most. */
-#define FIRST_NAP_MS 10
-#define LONGEST_NAP_MS 250
+#include "engine/wait.h"
 
 /* What one claim asks for. */
 typedef struct Wish
@@ -50,38 +41,6 @@ claim_now(FfCall *call, const Wish *wish, const FfTaker *taker)
 	return any || ff_pick_wrote(pick);
 }
 
-/* Sleep, open to cancellation; the milliseconds left. */
-static long
-nap(long nap_ms, TimestampTz until)
-{
-	long		left = TimestampDifferenceMilliseconds(GetCurrentTimestamp(), until);
-
-	if (left > 0)
-	{
-		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
-						 Min(nap_ms, left), PG_WAIT_EXTENSION);
-		ResetLatch(MyLatch);
-	}
-	CHECK_FOR_INTERRUPTS();
-	return left;
-}
-
-/* Look again, each time on a new snapshot, until there is work or the time is over. */
-static void
-claim_waiting(FfCall *call, const Wish *wish, const FfTaker *taker, int64 block_ms)
-{
-	TimestampTz until = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), block_ms);
-	long		nap_ms = FIRST_NAP_MS;
-
-	while (nap(nap_ms, until) > 0)
-	{
-		call->now_ms = ff_now_ms();
-		if (claim_now(call, wish, taker))
-			return;
-		nap_ms = Min(nap_ms * 2, LONGEST_NAP_MS);
-	}
-}
-
 PG_FUNCTION_INFO_V1(ff_claim);
 
 Datum
@@ -99,6 +58,7 @@ ff_claim(PG_FUNCTION_ARGS)
 		.lease_ttl_ms = ff_arg_int8_or(fcinfo, 4, ff_default_lease_ttl_ms),
 	};
 	int64		block_ms = ff_arg_int8_or(fcinfo, 7, 0);
+	FfWait		wait;
 
 	ff_check_lane(wish.lane_id);
 	ff_taker_check(&taker);
@@ -108,8 +68,9 @@ ff_claim(PG_FUNCTION_ARGS)
 												  : PG_GETARG_ARRAYTYPE_P(3), "worker");
 
 	ff_call_begin(&call, fcinfo);
-	/* a snapshot of the whole transaction would never show new work */
-	if (!claim_now(&call, &wish, &taker) && block_ms > 0 && !IsolationUsesXactSnapshot())
-		claim_waiting(&call, &wish, &taker, block_ms);
+	ff_wait_begin(&wait, ff_wait_on_lane(wish.lane_id), block_ms);
+	while (!claim_now(&call, &wish, &taker) && ff_wait_next(&wait, false))
+		call.now_ms = ff_now_ms();
+	ff_wait_end(&wait);
 	return ff_call_end(&call);
 }

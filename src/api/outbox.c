@@ -12,6 +12,7 @@
 #include "utils/xid8.h"
 
 #include "base/clock.h"
+#include "engine/outbox.h"
 #include "engine/wake.h"
 
 /* Column numbers of an outbox, looked up once per statement that inserts. */
@@ -20,10 +21,11 @@ typedef struct OutboxColumns
 	int			event_id;
 	int			xact_id;
 	int			recorded_at_ms; /* committed_at_ms of the completions */
+	int			outbox;			/* FfOutbox */
 } OutboxColumns;
 
 static OutboxColumns *
-outbox_columns(FunctionCallInfo fcinfo, TupleDesc desc)
+outbox_columns(FunctionCallInfo fcinfo, const Trigger *trigger, TupleDesc desc)
 {
 	OutboxColumns *columns = fcinfo->flinfo->fn_extra;
 
@@ -35,6 +37,7 @@ outbox_columns(FunctionCallInfo fcinfo, TupleDesc desc)
 		columns->recorded_at_ms = SPI_fnumber(desc, "recorded_at_ms");
 		if (columns->recorded_at_ms <= 0)
 			columns->recorded_at_ms = SPI_fnumber(desc, "committed_at_ms");
+		columns->outbox = ff_outbox_find(trigger->tgargs[1]);
 		fcinfo->flinfo->fn_extra = columns;
 	}
 	return columns;
@@ -62,12 +65,12 @@ ff_outbox_trigger(PG_FUNCTION_ARGS)
 	int64		event_id;
 
 	if (!CALLED_AS_TRIGGER(fcinfo) || !TRIGGER_FIRED_BEFORE(trigger->tg_event) ||
-		!TRIGGER_FIRED_BY_INSERT(trigger->tg_event) || trigger->tg_trigger->tgnargs < 1)
+		!TRIGGER_FIRED_BY_INSERT(trigger->tg_event) || trigger->tg_trigger->tgnargs < 2)
 		ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
 						errmsg("ff_outbox_trigger is the insert trigger of the outboxes")));
 
 	desc = RelationGetDescr(trigger->tg_relation);
-	columns = outbox_columns(fcinfo, desc);
+	columns = outbox_columns(fcinfo, trigger->tg_trigger, desc);
 	tuple = trigger->tg_trigtuple;
 
 	numbers[0] = columns->xact_id;
@@ -82,7 +85,7 @@ ff_outbox_trigger(PG_FUNCTION_ARGS)
 	tuple = heap_modify_tuple_by_cols(tuple, desc, n, numbers, values, nulls);
 
 	event_id = DatumGetInt64(heap_getattr(tuple, columns->event_id, desc, &isnull));
-	if (!isnull)
-		ff_wake_channel(trigger->tg_trigger->tgargs[0], event_id);
+	if (!isnull && columns->outbox != 0)
+		ff_wake_outbox(columns->outbox, event_id);
 	return PointerGetDatum(tuple);
 }

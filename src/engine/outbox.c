@@ -5,6 +5,26 @@
 
 #include "base/setting.h"
 
+/* clang-format off */
+const FfOutboxNames ff_outbox_names[FF_OUTBOXES + 1] = {
+	[FF_OUTBOX_COMPLETION] = {"completion", "ff_completion"},
+	[FF_OUTBOX_LEASE_HISTORY] = {"lease_history", "ff_lease_event"},
+	[FF_OUTBOX_SIGNAL_DELIVERY] = {"signal_delivery", "ff_signal_event"},
+	[FF_OUTBOX_OPERATOR_EVENTS] = {"operator_events", "ff_operator_event"},
+	[FF_OUTBOX_INSTANCE_TAGS] = {"instance_tags", "ff_instance_tag"},
+	[FF_OUTBOX_WORKER_REGISTRY] = {"worker_registry", "ff_worker_event"},
+};
+/* clang-format on */
+
+int
+ff_outbox_find(const char *stream)
+{
+	for (int i = 1; i <= FF_OUTBOXES; i++)
+		if (strcmp(ff_outbox_names[i].stream, stream) == 0)
+			return i;
+	return 0;
+}
+
 static FfStatement insert_lease_event =
 FF_STATEMENT("insert_lease_event",
 			 "smallint, text, text, text, text, text, text, bigint, integer, text, bigint, text",

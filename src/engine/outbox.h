@@ -7,6 +7,31 @@
 
 #include "engine/record.h"
 
+/* The outboxes; the numbers are those of event cursors. */
+typedef enum FfOutbox
+{
+	FF_OUTBOX_COMPLETION = 1,
+	FF_OUTBOX_LEASE_HISTORY,
+	FF_OUTBOX_SIGNAL_DELIVERY,
+	FF_OUTBOX_OPERATOR_EVENTS,
+	FF_OUTBOX_INSTANCE_TAGS,
+	FF_OUTBOX_WORKER_REGISTRY
+} FfOutbox;
+
+#define FF_OUTBOXES 6
+
+typedef struct FfOutboxNames
+{
+	const char *stream;			/* as functions call it */
+	const char *channel;		/* for LISTEN */
+} FfOutboxNames;
+
+/* By number; the first is unused. */
+extern const FfOutboxNames ff_outbox_names[FF_OUTBOXES + 1];
+
+/* The outbox of a stream name; 0 if there is none. */
+extern int	ff_outbox_find(const char *stream);
+
 /*
  * The execution's columns of an event (id, namespace, instance tag) come from
  * core; now_ms is when it happened.

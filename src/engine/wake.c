@@ -1,5 +1,5 @@
 /*
- * wake.c - waking listeners: what a transaction owes them when it commits.
+ * wake.c - what a transaction owes when it has committed.
  */
 #include "engine/wake.h"
 
@@ -9,104 +9,304 @@
 #include "utils/memutils.h"
 
 #include "base/setting.h"
+#include "engine/slot.h"
 
 #define WORK_CHANNEL "ff_work"
 
-typedef struct OwedChannel
+/* What a transaction, or a savepoint in it, owes. Lists live in TopTransactionContext. */
+typedef struct Owed
 {
-	char	   *name;
-	int64		event_id;
-} OwedChannel;
+	int			nest;			/* its transaction nesting level; 0: owes nothing */
+	struct Owed *outer;
+	FfNews		outboxes[FF_OUTBOXES + 1];
+	List	   *lanes;			/* of C strings */
+	int64		due_ms[FF_RECONCILERS];
+	bool		any_due;
+	bool		settings;
+	bool		start_worker;
+	int64		counts[FF_COUNTERS];
+} Owed;
 
-/* Both live in TopTransactionContext and so end with the transaction. */
-static List *owed_channels = NIL;
-static List *owed_lanes = NIL;
+static Owed outermost;
+static Owed *owed = NULL;		/* the innermost level that owes something */
+
+/* True when this transaction has notified, or nobody is to. */
+static bool notified;
+
+static void
+begin(Owed *level, int nest)
+{
+	memset(level, 0, sizeof(Owed));
+	level->nest = nest;
+	level->outer = owed;
+	for (int i = 0; i < FF_RECONCILERS; i++)
+		level->due_ms[i] = FF_NEVER_DUE;
+	owed = level;
+	/* found now, so that nothing is to be looked for after the commit */
+	(void) ff_slot();
+}
+
+/* What the current transaction or savepoint owes. */
+static Owed *
+current(void)
+{
+	int			nest = GetCurrentTransactionNestLevel();
+
+	if (owed == NULL)
+		begin(nest == 1 ? &outermost : MemoryContextAlloc(TopTransactionContext, sizeof(Owed)), nest);
+	else if (owed->nest < nest)
+		begin(MemoryContextAlloc(TopTransactionContext, sizeof(Owed)), nest);
+	return owed;
+}
 
 void
-ff_wake_channel(const char *channel, int64 event_id)
+ff_wake_count(FfCounter counter, int64 n)
+{
+	current()->counts[counter] += n;
+}
+
+static void
+add_news(FfNews *news, const FfNews *more)
+{
+	news->event_id = Max(news->event_id, more->event_id);
+	news->xact_id = Max(news->xact_id, more->xact_id);
+}
+
+void
+ff_wake_outbox(FfOutbox outbox, int64 event_id)
+{
+	FfNews		news = {
+		.event_id = event_id,
+		.xact_id = U64FromFullTransactionId(GetTopFullTransactionId()),
+	};
+
+	add_news(&current()->outboxes[outbox], &news);
+	ff_wake_count(FF_COUNT_EVENTS_COMPLETION + outbox - 1, 1);
+}
+
+static void
+add_lane(Owed *level, const char *lane_id, bool copy)
 {
 	MemoryContext old;
-	OwedChannel *owed;
 	ListCell   *cell;
 
-	if (ff_notify_mode == FF_NOTIFY_OFF)
-		return;
-	foreach(cell, owed_channels)
+	foreach(cell, level->lanes)
 	{
-		owed = lfirst(cell);
-		if (strcmp(owed->name, channel) == 0)
-		{
-			owed->event_id = Max(owed->event_id, event_id);
+		if (strcmp(lfirst(cell), lane_id) == 0)
 			return;
-		}
 	}
 	old = MemoryContextSwitchTo(TopTransactionContext);
-	owed = palloc(sizeof(OwedChannel));
-	owed->name = pstrdup(channel);
-	owed->event_id = event_id;
-	owed_channels = lappend(owed_channels, owed);
+	level->lanes = lappend(level->lanes, copy ? pstrdup(lane_id) : unconstify(char *, lane_id));
 	MemoryContextSwitchTo(old);
 }
 
 void
 ff_wake_lane(const char *lane_id)
 {
-	MemoryContext old;
-	ListCell   *cell;
-
-	if (ff_notify_mode == FF_NOTIFY_OFF)
-		return;
-	foreach(cell, owed_lanes)
-	{
-		if (strcmp(lfirst(cell), lane_id) == 0)
-			return;
-	}
-	old = MemoryContextSwitchTo(TopTransactionContext);
-	owed_lanes = lappend(owed_lanes, pstrdup(lane_id));
-	MemoryContextSwitchTo(old);
+	add_lane(current(), lane_id, true);
 }
 
 static void
-send_owed(void)
+add_due(Owed *level, FfReconciler reconciler, int64 due_at_ms)
 {
-	ListCell   *cell;
+	level->due_ms[reconciler] = Min(level->due_ms[reconciler], due_at_ms);
+	level->any_due = true;
+}
 
-	foreach(cell, owed_channels)
-	{
-		OwedChannel *owed = lfirst(cell);
+void
+ff_wake_due(FfReconciler reconciler, int64 due_at_ms)
+{
+	add_due(current(), reconciler, due_at_ms);
+}
 
-		Async_Notify(owed->name, psprintf(INT64_FORMAT, owed->event_id));
-	}
-	foreach(cell, owed_lanes)
-		Async_Notify(WORK_CHANNEL, lfirst(cell));
+void
+ff_wake_settings(void)
+{
+	current()->settings = true;
+}
+
+void
+ff_wake_start_worker(void)
+{
+	current()->start_worker = true;
+}
+
+void
+ff_wake_notify_outbox(FfOutbox outbox, int64 event_id)
+{
+	Async_Notify(ff_outbox_names[outbox].channel, psprintf(INT64_FORMAT, event_id));
+	ff_wake_count(FF_COUNT_NOTIFY_COMPLETION + outbox - 1, 1);
+}
+
+void
+ff_wake_notify_lane(const char *lane_id)
+{
+	Async_Notify(WORK_CHANNEL, lane_id);
+	ff_wake_count(FF_COUNT_NOTIFY_WORK, 1);
+}
+
+/* Does the background worker notify of this transaction? */
+static bool
+worker_notifies(void)
+{
+	FfSlot	   *slot = ff_slot();
+
+	return ff_notify_mode == FF_NOTIFY_BACKGROUND && slot && slot->worker_pid != 0;
 }
 
 /*
  * Queued just before the commit, so that a long transaction does not queue one
- * per event. A prepared transaction may not notify: its listeners look by
- * themselves.
+ * per event.
  */
+static void
+notify(void)
+{
+	ListCell   *cell;
+
+	for (int i = 1; i <= FF_OUTBOXES; i++)
+		if (owed->outboxes[i].event_id != 0)
+			ff_wake_notify_outbox(i, owed->outboxes[i].event_id);
+	foreach(cell, owed->lanes)
+		ff_wake_notify_lane(lfirst(cell));
+}
+
+/* What the worker is to know; true if its latch is to be set. */
+static bool
+mark(FfSlot *slot)
+{
+	FfMarks    *marks = &slot->marks;
+	bool		wake = owed->settings;
+	ListCell   *cell;
+
+	marks->settings |= owed->settings;
+	for (int i = 0; owed->any_due && i < FF_RECONCILERS; i++)
+	{
+		marks->due_ms[i] = Min(marks->due_ms[i], owed->due_ms[i]);
+		wake |= owed->due_ms[i] < slot->worker_due_ms;
+	}
+	if (!notified)
+	{
+		for (int i = 1; i <= FF_OUTBOXES; i++)
+		{
+			wake |= owed->outboxes[i].event_id != 0;
+			add_news(&marks->outboxes[i], &owed->outboxes[i]);
+		}
+		foreach(cell, owed->lanes)
+		{
+			wake = true;
+			ff_marks_lane(marks, lfirst(cell));
+		}
+	}
+	if (!wake || slot->wake_pending)
+		return false;
+	slot->wake_pending = true;
+	return true;
+}
+
+/* Those who wait look again: the commit is visible. */
+static void
+broadcast(FfSlot *slot)
+{
+	ListCell   *cell;
+
+	for (int i = 1; i <= FF_OUTBOXES; i++)
+		if (owed->outboxes[i].event_id != 0)
+			ConditionVariableBroadcast(&slot->outbox_changed[i]);
+	foreach(cell, owed->lanes)
+		ConditionVariableBroadcast(ff_slot_lane_changed(slot, lfirst(cell)));
+}
+
+/* The commit is done: allocates nothing, cannot fail. */
+static void
+settle(void)
+{
+	FfSlot	   *slot = ff_slot();
+	Latch	   *latch = NULL;
+
+	if (slot == NULL)
+		return;
+	for (int i = 0; i < FF_COUNTERS; i++)
+		if (owed->counts[i] != 0)
+			pg_atomic_fetch_add_u64(&slot->counters[i], owed->counts[i]);
+
+	LWLockAcquire(slot->lock, LW_EXCLUSIVE);
+	if (mark(slot))
+		latch = slot->worker_latch;
+	LWLockRelease(slot->lock);
+	if (latch)
+		SetLatch(latch);
+	broadcast(slot);
+	if (owed->start_worker)
+		ff_slot_want_worker(slot);
+}
+
 static void
 transaction_ends(XactEvent event, void *arg)
 {
+	if (owed == NULL)
+		return;
 	switch (event)
 	{
 		case XACT_EVENT_PRE_COMMIT:
-			send_owed();
+			notified = !worker_notifies();
+			if (notified && ff_notify_mode != FF_NOTIFY_OFF)
+				notify();
 			break;
 		case XACT_EVENT_COMMIT:
+			settle();
+			owed = NULL;
+			break;
 		case XACT_EVENT_ABORT:
 		case XACT_EVENT_PREPARE:
-			owed_channels = NIL;
-			owed_lanes = NIL;
+			owed = NULL;
 			break;
 		default:
 			break;
 	}
 }
 
+/* The innermost level becomes part of the one around it. */
+static void
+merge(void)
+{
+	Owed	   *inner = owed;
+	Owed	   *outer = inner->outer;
+	ListCell   *cell;
+
+	if (outer == NULL || outer->nest < inner->nest - 1)
+	{
+		inner->nest--;
+		return;
+	}
+	for (int i = 1; i <= FF_OUTBOXES; i++)
+		add_news(&outer->outboxes[i], &inner->outboxes[i]);
+	foreach(cell, inner->lanes)
+		add_lane(outer, lfirst(cell), false);
+	for (int i = 0; inner->any_due && i < FF_RECONCILERS; i++)
+		if (inner->due_ms[i] != FF_NEVER_DUE)
+			add_due(outer, i, inner->due_ms[i]);
+	outer->settings |= inner->settings;
+	outer->start_worker |= inner->start_worker;
+	for (int i = 0; i < FF_COUNTERS; i++)
+		outer->counts[i] += inner->counts[i];
+	owed = outer;
+}
+
+static void
+savepoint_ends(SubXactEvent event, SubTransactionId mine, SubTransactionId parent, void *arg)
+{
+	/* at this point the ending savepoint is still the current level */
+	if (owed == NULL || owed->nest < GetCurrentTransactionNestLevel())
+		return;
+	if (event == SUBXACT_EVENT_COMMIT_SUB)
+		merge();
+	else if (event == SUBXACT_EVENT_ABORT_SUB)
+		owed = owed->outer;
+}
+
 void
 ff_wake_init(void)
 {
 	RegisterXactCallback(transaction_ends, NULL);
+	RegisterSubXactCallback(savepoint_ends, NULL);
 }

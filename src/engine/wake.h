@@ -1,20 +1,45 @@
 /*
- * wake.h - waking listeners: what a transaction owes them when it commits.
+ * wake.h - what a transaction owes when it has committed: news for listeners
+ * and for sessions that wait, instants for the background worker, counts.
  *
- * A NOTIFY is a wake-up, never the truth: it goes out at most once per channel
- * and lane of a transaction, and not at all when that rolls back. What a rolled
- * back savepoint owed is told all the same: early, not wrong.
+ * It is noted as the operation goes along, dropped with a transaction or
+ * savepoint that rolls back, and settled after the commit is visible. None of
+ * it is the truth: a wake-up may be late, early, doubled or missing.
+ *
+ * How listeners are notified is ffengine.notify_mode: by the database's
+ * background worker after the commit, or, in mode transactional or without a
+ * worker, by the committing transaction itself.
  */
 #ifndef FF_WAKE_H
 #define FF_WAKE_H
 
 #include "base/compat.h"
 
-/* Owe a channel the news of an event; of several the greatest id is told. */
-extern void ff_wake_channel(const char *channel, int64 event_id);
+#include "engine/counter.h"
+#include "engine/outbox.h"
+#include "engine/reconciler.h"
 
-/* Owe the listeners of ff_work the news that a lane has claimable work. */
+/* Owe the readers of an outbox the news of an event; of several the greatest id is told. */
+extern void ff_wake_outbox(FfOutbox outbox, int64 event_id);
+
+/* Owe ff_work and waiting claims the news that a lane has claimable work. */
 extern void ff_wake_lane(const char *lane_id);
+
+/* A reconciler will have something to do at this instant. */
+extern void ff_wake_due(FfReconciler reconciler, int64 due_at_ms);
+
+/* A reconciler's switch, interval or batch size changed. */
+extern void ff_wake_settings(void);
+
+/* The background worker of this database is to be started. */
+extern void ff_wake_start_worker(void);
+
+/* Count something that happened, if the transaction commits. */
+extern void ff_wake_count(FfCounter counter, int64 n);
+
+/* Queue a NOTIFY of an outbox's channel, or of ff_work, in this transaction. */
+extern void ff_wake_notify_outbox(FfOutbox outbox, int64 event_id);
+extern void ff_wake_notify_lane(const char *lane_id);	/* "": several lanes */
 
 /* Registers for the end of transactions; called once, from _PG_init. */
 extern void ff_wake_init(void);

@@ -1,0 +1,136 @@
+/*
+ * slot.h - what the sessions of one database share in memory: what commits owe
+ * to listeners, whom they wake, when the background worker is due, counters.
+ *
+ * It is there where the library is preloaded, for up to
+ * ffengine.max_databases databases. Nothing in it is the truth: it is lost with
+ * the server, and everything works without it, by looking more often.
+ */
+#ifndef FF_SLOT_H
+#define FF_SLOT_H
+
+#include "base/compat.h"
+
+#include "port/atomics.h"
+#include "storage/condition_variable.h"
+#include "storage/latch.h"
+#include "storage/lwlock.h"
+
+#include "engine/counter.h"
+#include "engine/outbox.h"
+#include "engine/reconciler.h"
+
+#define FF_SLOT_LANES 256		/* told one by one; more are told as "several" */
+#define FF_SLOT_BUCKETS 64		/* lanes share condition variables by hash */
+#define FF_LANE_LENGTH 64		/* the longest lane_id, in bytes */
+#define FF_NEVER_DUE PG_INT64_MAX
+
+/* News of an outbox; event_id 0: none. */
+typedef struct FfNews
+{
+	int64		event_id;		/* the greatest one */
+	uint64		xact_id;		/* the greatest transaction that wrote one */
+} FfNews;
+
+/* What the worker has been told since it last looked. */
+typedef struct FfMarks
+{
+	FfNews		outboxes[FF_OUTBOXES + 1];
+	int			nlanes;
+	bool		more_lanes;		/* more than there is room for */
+	char		lanes[FF_SLOT_LANES][FF_LANE_LENGTH + 1];
+	int64		due_ms[FF_RECONCILERS]; /* the least instant published, or FF_NEVER_DUE */
+	bool		settings;		/* a reconciler's switch, interval or batch changed */
+} FfMarks;
+
+/* What the worker says of one reconciler; see ff_reconciler_status. Instants 0: none. */
+typedef struct FfReconcilerRun
+{
+	int64		last_run_at_ms;
+	int64		last_good_at_ms;
+	double		last_duration_ms;
+	int64		last_processed;
+	int64		last_errors;
+	int64		runs;
+	int64		processed;
+	int64		errors;
+	int			last_sqlstate;	/* encoded as errcode() takes it; 0: none */
+	int64		last_error_at_ms;
+	int32		parked_rows;
+	int64		backoff_until_ms;
+	int64		next_run_at_ms;
+	int64		next_due_at_ms; /* FF_NEVER_DUE: nothing is */
+} FfReconcilerRun;
+
+/* Of one reconciler since server start or reset, by the worker and ff_reconcile. */
+typedef struct FfReconcilerTotals
+{
+	pg_atomic_uint64 runs;
+	pg_atomic_uint64 rows;
+	pg_atomic_uint64 errors;
+	pg_atomic_uint64 microseconds;
+} FfReconcilerTotals;
+
+typedef struct FfSlot
+{
+	Oid			database;		/* InvalidOid: free */
+	LWLock	   *lock;			/* over what follows, up to the blank line */
+	FfMarks		marks;
+	bool		wake_pending;	/* the worker's latch is set for these marks */
+	int64		worker_due_ms;	/* when the worker wakes up by itself */
+	pid_t		worker_pid;		/* 0: none runs */
+	Latch	   *worker_latch;
+	bool		worker_stopped; /* by hand: nobody starts it */
+	bool		worker_wanted;	/* it is to be started at once */
+	FfReconcilerRun runs[FF_RECONCILERS];
+
+	ConditionVariable outbox_changed[FF_OUTBOXES + 1];
+	ConditionVariable lane_changed[FF_SLOT_BUCKETS];
+	pg_atomic_uint64 counters[FF_COUNTERS];
+	FfReconcilerTotals totals[FF_RECONCILERS];
+} FfSlot;
+
+/* The slots of all databases, and what the launcher goes by. */
+#define FF_HOLDS 32
+
+typedef struct FfHold
+{
+	Oid			database;		/* InvalidOid: free */
+	pid_t		holder;
+} FfHold;
+
+typedef struct FfShared
+{
+	LWLock	   *lock;			/* over slot assignment and what follows, up to nslots */
+	pid_t		launcher_pid;
+	Latch	   *launcher_latch;
+	FfHold		holds[FF_HOLDS];	/* databases that no worker may be in */
+	int			nslots;
+	FfSlot		slots[FLEXIBLE_ARRAY_MEMBER];
+} FfShared;
+
+/* Ask for shared memory, if the library is being preloaded; called once, from _PG_init. */
+extern void ff_slot_init(void);
+
+/* The shared memory; NULL where the library was not preloaded. */
+extern FfShared *ff_shared(void);
+
+/* The slot of the database this backend is connected to, made at first use; NULL if it has none. */
+extern FfSlot *ff_slot(void);
+
+/* The condition variable of a lane. */
+extern ConditionVariable *ff_slot_lane_changed(FfSlot *slot, const char *lane_id);
+
+/* No marks. */
+extern void ff_marks_clear(FfMarks *marks);
+
+/* Note a lane, once. */
+extern void ff_marks_lane(FfMarks *marks, const char *lane_id);
+
+/* The background worker is to be started at once; wakes the launcher. */
+extern void ff_slot_want_worker(FfSlot *slot);
+
+/* Count at once, whatever becomes of the transaction. */
+extern void ff_slot_count(FfCounter counter, int64 n);
+
+#endif							/* FF_SLOT_H */

@@ -1,0 +1,94 @@
+/*
+ * wait.c - waiting for what another session commits.
+ */
+#include "engine/wait.h"
+
+#include "access/xact.h"
+#include "miscadmin.h"
+#include "storage/latch.h"
+#include "utils/wait_event.h"
+
+#include "engine/slot.h"
+
+/* How long a wait sleeps, in milliseconds: at first and at most. */
+#define FIRST_NAP_MS 10
+#define FIRST_SOON_MS 5
+#define LONGEST_NAP_MS 250
+/* The commit of a prepared transaction wakes nobody. */
+#define LONGEST_SLEEP_MS 1000
+
+ConditionVariable *
+ff_wait_on_outbox(FfOutbox outbox)
+{
+	FfSlot	   *slot = ff_slot();
+
+	return slot ? &slot->outbox_changed[outbox] : NULL;
+}
+
+ConditionVariable *
+ff_wait_on_lane(const char *lane_id)
+{
+	FfSlot	   *slot = ff_slot();
+
+	return slot ? ff_slot_lane_changed(slot, lane_id) : NULL;
+}
+
+void
+ff_wait_begin(FfWait *wait, ConditionVariable *on, int64 block_ms)
+{
+	wait->block = block_ms > 0 && !IsolationUsesXactSnapshot();
+	wait->on = wait->block && !RecoveryInProgress() ? on : NULL;
+	wait->nap_ms = 0;
+	if (!wait->block)
+		return;
+	wait->until = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), block_ms);
+	if (wait->on)
+		ConditionVariablePrepareToSleep(wait->on);
+}
+
+/* 5 or 10, then twice as long each time. */
+static long
+next_nap(FfWait *wait, bool soon)
+{
+	if (wait->on && !soon)
+	{
+		wait->nap_ms = 0;
+		return LONGEST_SLEEP_MS;
+	}
+	if (wait->nap_ms == 0)
+		wait->nap_ms = soon ? FIRST_SOON_MS : FIRST_NAP_MS;
+	else
+		wait->nap_ms = Min(wait->nap_ms * 2, LONGEST_NAP_MS);
+	return wait->nap_ms;
+}
+
+bool
+ff_wait_next(FfWait *wait, bool soon)
+{
+	long		left;
+	long		nap_ms;
+
+	if (!wait->block)
+		return false;
+	left = TimestampDifferenceMilliseconds(GetCurrentTimestamp(), wait->until);
+	if (left <= 0)
+		return false;
+	nap_ms = Min(next_nap(wait, soon), left);
+	if (wait->on)
+		(void) ConditionVariableTimedSleep(wait->on, nap_ms, PG_WAIT_EXTENSION);
+	else
+	{
+		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
+						 nap_ms, PG_WAIT_EXTENSION);
+		ResetLatch(MyLatch);
+	}
+	CHECK_FOR_INTERRUPTS();
+	return true;
+}
+
+void
+ff_wait_end(FfWait *wait)
+{
+	if (wait->on)
+		(void) ConditionVariableCancelSleep();
+}

@@ -1,0 +1,54 @@
+/*
+ * wait.h - waiting for what another session commits: a lane's work, an
+ * outbox's events, a stream's frames.
+ *
+ *	FfWait	wait;
+ *
+ *	ff_wait_begin(&wait, ff_wait_on_outbox(FF_OUTBOX_COMPLETION), block_ms);
+ *	while (!look(&soon) && ff_wait_next(&wait, soon))
+ *		;
+ *	ff_wait_end(&wait);
+ *
+ * Begun before the first look, so that what commits between the look and the
+ * sleep is not missed. Each look is to use a new snapshot. A look that changed
+ * rows must not be followed by a wait: it would sleep with their locks.
+ *
+ * Preloaded, the backend sleeps until a commit wakes it, at most a second; it
+ * looks again after 5, 10, ... 250 ms where the look said `soon`: something is
+ * there that cannot be read yet. Otherwise, and on a standby, it looks again
+ * after 10, 20, ... 250 ms. Cancellation and shutdown end the wait.
+ */
+#ifndef FF_WAIT_H
+#define FF_WAIT_H
+
+#include "base/compat.h"
+
+#include "storage/condition_variable.h"
+#include "utils/timestamp.h"
+
+#include "engine/outbox.h"
+
+typedef struct FfWait
+{
+	ConditionVariable *on;		/* NULL: polling */
+	TimestampTz until;
+	long		nap_ms;
+	bool		block;			/* false: only one look */
+} FfWait;
+
+/* What to wait on; NULL without shared memory: ff_wait_begin then polls. */
+extern ConditionVariable *ff_wait_on_outbox(FfOutbox outbox);
+extern ConditionVariable *ff_wait_on_lane(const char *lane_id);
+
+/*
+ * block_ms 0 never waits; nor does a transaction whose snapshot can never
+ * change (REPEATABLE READ, SERIALIZABLE).
+ */
+extern void ff_wait_begin(FfWait *wait, ConditionVariable *on, int64 block_ms);
+
+/* Sleep; false when the time is over: no further look. */
+extern bool ff_wait_next(FfWait *wait, bool soon);
+
+extern void ff_wait_end(FfWait *wait);
+
+#endif							/* FF_WAIT_H */
