@@ -2705,6 +2705,34 @@ max_rows: 1-100000, else invalid_input. invariant: vector, public_state, ended, 
 One snapshot of everything: minutes on a large database, harmless beside running work.$$;
 
 ------------------------------------------------------------------------------------------------
+-- The background worker (access: operator)
+------------------------------------------------------------------------------------------------
+
+CREATE FUNCTION ff_start_worker()
+  RETURNS TABLE (outcome text, pid integer)
+  LANGUAGE c VOLATILE ROWS 1
+  AS 'MODULE_PATHNAME', 'ff_start_worker';
+COMMENT ON FUNCTION ff_start_worker() IS
+$$Start the background worker of this database, which notifies listeners and runs the reconcilers. With ffengine in shared_preload_libraries it comes up by itself; this brings back one that ff_stop_worker stopped. Without, call it once after each start of the server. Access: operator.
+
+Returns one row. outcome: started; starting, when this transaction made the extension: it comes up after the commit, pid is NULL; or already_running. pid: its process, as in pg_stat_activity.
+
+Raises unavailable on a standby, with no free slot of max_worker_processes, and where the worker leaves at once (ffengine.worker_enabled).$$;
+
+CREATE FUNCTION ff_stop_worker(timeout_ms bigint DEFAULT 5000)
+  RETURNS TABLE (outcome text, pid integer)
+  LANGUAGE c VOLATILE ROWS 1
+  AS 'MODULE_PATHNAME', 'ff_stop_worker';
+COMMENT ON FUNCTION ff_stop_worker(bigint) IS
+$$Stop the background worker of this database. It stays stopped until ff_start_worker or a start of the server; meanwhile ff_reconcile does its work, and commits notify by themselves. Not undone by a rollback. Access: operator.
+
+timeout_ms: how long to wait until it is gone, 0-60000 milliseconds.
+
+Returns one row. outcome: stopped; not_running; or timeout, it was asked to leave and is still there. pid: its process.
+
+Raises invalid_input.$$;
+
+------------------------------------------------------------------------------------------------
 -- Access sets (access: owner)
 ------------------------------------------------------------------------------------------------
 
@@ -3704,3 +3732,6 @@ BEGIN
   END LOOP;
 END
 $$;
+
+-- On a preloaded server the background worker comes up when this is committed.
+SELECT ff_start_worker();

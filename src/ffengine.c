@@ -3,6 +3,8 @@
  */
 #include "base/compat.h"
 
+#include "background/ddl.h"
+#include "background/launcher.h"
 #include "base/extension.h"
 #include "base/setting.h"
 #include "engine/slot.h"
@@ -19,4 +21,6 @@ _PG_init(void)
 	ff_extension_init();
 	ff_slot_init();
 	ff_wake_init();
+	ff_launcher_init();
+	ff_ddl_init();
 }

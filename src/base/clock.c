@@ -11,11 +11,15 @@
 #define EPOCH_SHIFT_US ((POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * USECS_PER_DAY)
 
 int64
+ff_real_ms(void)
+{
+	return (GetCurrentTimestamp() + EPOCH_SHIFT_US) / 1000;
+}
+
+int64
 ff_now_ms(void)
 {
-	if (ff_test_now_ms != 0)
-		return ff_test_now_ms;
-	return (GetCurrentTimestamp() + EPOCH_SHIFT_US) / 1000;
+	return ff_test_now_ms != 0 ? ff_test_now_ms : ff_real_ms();
 }
 
 int64

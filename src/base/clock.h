@@ -15,6 +15,9 @@
 /* Now, or what ffengine.test_now_ms says. An operation reads it once. */
 extern int64 ff_now_ms(void);
 
+/* The real clock, whatever the tests set: for intervals and delays of the background worker. */
+extern int64 ff_real_ms(void);
+
 /* now + duration, but at most FF_MAX_INSTANT_MS; both in milliseconds, duration >= 0. */
 extern int64 ff_after_ms(int64 now_ms, int64 duration_ms);
 

@@ -40,4 +40,11 @@
 #define FF_NO_DATETIME_DETAILS
 #endif
 
+/* ownership checks became one function of all catalogs in PostgreSQL 16 */
+#if PG_VERSION_NUM >= 160000
+#define ff_owns_database(database, role) object_ownercheck(DatabaseRelationId, database, role)
+#else
+#define ff_owns_database(database, role) pg_database_ownercheck(database, role)
+#endif
+
 #endif							/* FF_COMPAT_H */

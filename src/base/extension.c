@@ -49,7 +49,12 @@ type_in(Oid schema, const char *name)
 void
 ff_extension_enter(FunctionCallInfo fcinfo)
 {
-	Oid			schema = get_func_namespace(fcinfo->flinfo->fn_oid);
+	ff_extension_enter_schema(get_func_namespace(fcinfo->flinfo->fn_oid));
+}
+
+void
+ff_extension_enter_schema(Oid schema)
+{
 	char	   *name;
 	Oid			landmark;
 

@@ -16,6 +16,9 @@ extern uint64 ff_extension_generation;
  */
 extern void ff_extension_enter(FunctionCallInfo fcinfo);
 
+/* The same where no function was called: in the background worker. */
+extern void ff_extension_enter_schema(Oid schema);
+
 /* The schema noted last: its OID, and its name quoted as an identifier. */
 extern Oid	ff_extension_schema(void);
 extern const char *ff_extension_schema_name(void);

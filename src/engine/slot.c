@@ -5,6 +5,7 @@
 
 #include "miscadmin.h"
 #include "storage/ipc.h"
+#include "storage/procarray.h"
 #include "storage/shmem.h"
 
 #include "base/hash.h"
@@ -75,6 +76,7 @@ slot_reset(FfSlot *slot)
 	slot->worker_latch = NULL;
 	slot->worker_stopped = false;
 	slot->worker_wanted = false;
+	slot->worker_exit = FF_WORKER_QUIET;
 	memset(slot->runs, 0, sizeof(slot->runs));
 	for (int i = 0; i <= FF_OUTBOXES; i++)
 		ConditionVariableInit(&slot->outbox_changed[i]);
@@ -164,6 +166,72 @@ ff_slot(void)
 	return mine;
 }
 
+FfSlot *
+ff_slot_find(Oid database)
+{
+	FfSlot	   *slot;
+
+	LWLockAcquire(shared->lock, LW_SHARED);
+	slot = find_slot(database);
+	LWLockRelease(shared->lock);
+	return slot;
+}
+
+void
+ff_slot_free(FfSlot *slot)
+{
+	LWLockAcquire(shared->lock, LW_EXCLUSIVE);
+	slot_reset(slot);
+	LWLockRelease(shared->lock);
+}
+
+/* The hold of a backend that is no more is none. */
+static bool
+hold_stands(const FfHold *hold)
+{
+	return OidIsValid(hold->database) && BackendPidGetProc(hold->holder) != NULL;
+}
+
+bool
+ff_hold_is_on(Oid database)
+{
+	bool		on = false;
+
+	LWLockAcquire(shared->lock, LW_SHARED);
+	for (int i = 0; i < FF_HOLDS; i++)
+		on |= shared->holds[i].database == database && hold_stands(&shared->holds[i]);
+	LWLockRelease(shared->lock);
+	return on;
+}
+
+bool
+ff_hold_take(Oid database)
+{
+	FfHold	   *hold = NULL;
+
+	LWLockAcquire(shared->lock, LW_EXCLUSIVE);
+	for (int i = 0; hold == NULL && i < FF_HOLDS; i++)
+		if (!hold_stands(&shared->holds[i]))
+			hold = &shared->holds[i];
+	if (hold)
+	{
+		hold->database = database;
+		hold->holder = MyProcPid;
+	}
+	LWLockRelease(shared->lock);
+	return hold != NULL;
+}
+
+void
+ff_hold_release(Oid database)
+{
+	LWLockAcquire(shared->lock, LW_EXCLUSIVE);
+	for (int i = 0; i < FF_HOLDS; i++)
+		if (shared->holds[i].database == database && shared->holds[i].holder == MyProcPid)
+			shared->holds[i].database = InvalidOid;
+	LWLockRelease(shared->lock);
+}
+
 ConditionVariable *
 ff_slot_lane_changed(FfSlot *slot, const char *lane_id)
 {
@@ -171,17 +239,22 @@ ff_slot_lane_changed(FfSlot *slot, const char *lane_id)
 }
 
 void
+ff_slot_wake_launcher(void)
+{
+	Latch	   *launcher = shared->launcher_latch;
+
+	if (launcher)
+		SetLatch(launcher);
+}
+
+void
 ff_slot_want_worker(FfSlot *slot)
 {
-	Latch	   *launcher;
-
 	LWLockAcquire(slot->lock, LW_EXCLUSIVE);
 	slot->worker_wanted = true;
 	slot->worker_stopped = false;
 	LWLockRelease(slot->lock);
-	launcher = shared->launcher_latch;
-	if (launcher)
-		SetLatch(launcher);
+	ff_slot_wake_launcher();
 }
 
 void

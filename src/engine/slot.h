@@ -71,6 +71,14 @@ typedef struct FfReconcilerTotals
 	pg_atomic_uint64 microseconds;
 } FfReconcilerTotals;
 
+/* How the last background worker of a database left. */
+typedef enum FfWorkerExit
+{
+	FF_WORKER_FAILED,			/* by an error; also while one runs */
+	FF_WORKER_ASKED,			/* by a signal: to be started again soon */
+	FF_WORKER_QUIET				/* nothing to do for it here */
+} FfWorkerExit;
+
 typedef struct FfSlot
 {
 	Oid			database;		/* InvalidOid: free */
@@ -82,6 +90,7 @@ typedef struct FfSlot
 	Latch	   *worker_latch;
 	bool		worker_stopped; /* by hand: nobody starts it */
 	bool		worker_wanted;	/* it is to be started at once */
+	FfWorkerExit worker_exit;
 	FfReconcilerRun runs[FF_RECONCILERS];
 
 	ConditionVariable outbox_changed[FF_OUTBOXES + 1];
@@ -118,6 +127,19 @@ extern FfShared *ff_shared(void);
 /* The slot of the database this backend is connected to, made at first use; NULL if it has none. */
 extern FfSlot *ff_slot(void);
 
+/* The slot of any database; NULL if it has none. */
+extern FfSlot *ff_slot_find(Oid database);
+
+/* Give back the slot of a database that is no more. */
+extern void ff_slot_free(FfSlot *slot);
+
+/* True while a database is held: no worker may be in it. */
+extern bool ff_hold_is_on(Oid database);
+
+/* Hold a database, until the release or the end of this backend; false if there is no room. */
+extern bool ff_hold_take(Oid database);
+extern void ff_hold_release(Oid database);
+
 /* The condition variable of a lane. */
 extern ConditionVariable *ff_slot_lane_changed(FfSlot *slot, const char *lane_id);
 
@@ -126,6 +148,8 @@ extern void ff_marks_clear(FfMarks *marks);
 
 /* Note a lane, once. */
 extern void ff_marks_lane(FfMarks *marks, const char *lane_id);
+
+extern void ff_slot_wake_launcher(void);
 
 /* The background worker is to be started at once; wakes the launcher. */
 extern void ff_slot_want_worker(FfSlot *slot);

@@ -229,10 +229,13 @@ settle(void)
 		if (owed->counts[i] != 0)
 			pg_atomic_fetch_add_u64(&slot->counters[i], owed->counts[i]);
 
-	LWLockAcquire(slot->lock, LW_EXCLUSIVE);
-	if (mark(slot))
-		latch = slot->worker_latch;
-	LWLockRelease(slot->lock);
+	if (!notified || owed->any_due || owed->settings)
+	{
+		LWLockAcquire(slot->lock, LW_EXCLUSIVE);
+		if (mark(slot))
+			latch = slot->worker_latch;
+		LWLockRelease(slot->lock);
+	}
 	if (latch)
 		SetLatch(latch);
 	broadcast(slot);

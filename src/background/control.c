@@ -1,0 +1,158 @@
+/*
+ * control.c - starting and stopping the background worker by hand
+ * (specification chapter 08, section 8).
+ */
+#include "base/compat.h"
+
+#include <signal.h>
+
+#include "access/xact.h"
+#include "access/xlog.h"
+#include "commands/extension.h"
+#include "miscadmin.h"
+#include "storage/latch.h"
+#include "utils/wait_event.h"
+
+#include "background/worker.h"
+#include "base/argument.h"
+#include "base/call.h"
+#include "base/clock.h"
+#include "base/error.h"
+#include "engine/slot.h"
+#include "engine/wake.h"
+
+#define LOOK_MS 10
+/* How long a start waits for the process to take its lock. */
+#define LONGEST_START_MS 5000
+
+/* The process that holds the worker's lock of this database. */
+static FfStatement find_worker =
+FF_STATEMENT("find_worker", "bigint",
+			 "SELECT l.pid FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_database d ON d.oid = l.database"
+			 " WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = $1"
+			 " AND d.datname = pg_catalog.current_database()");
+
+static FfStatement extension_xmin =
+FF_STATEMENT("extension_xmin", "",
+			 "SELECT x.xmin::text::bigint FROM pg_catalog.pg_extension x"
+			 " WHERE x.extname = 'ffengine'");
+
+static int
+worker_pid(void)
+{
+	FfRow		row;
+
+	return ff_statement_row(&find_worker, &row, ff_int8(FF_LOCK_WORKER)) ? ff_row_int4(&row, 1) : 0;
+}
+
+/* True where this transaction made the extension: no other process sees it yet. */
+static bool
+extension_is_new(void)
+{
+	FfRow		row;
+
+	return ff_statement_row(&extension_xmin, &row) &&
+		TransactionIdIsCurrentTransactionId((TransactionId) ff_row_int8(&row, 1));
+}
+
+static void
+nap(void)
+{
+	(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
+					 LOOK_MS, PG_WAIT_EXTENSION);
+	ResetLatch(MyLatch);
+	CHECK_FOR_INTERRUPTS();
+}
+
+/* Start one, and wait until it is the worker of the database; its process. */
+static int
+start(void)
+{
+	BackgroundWorkerHandle *handle = ff_worker_register(MyDatabaseId, MyProcPid);
+	int64		until_ms = ff_real_ms() + LONGEST_START_MS;
+	pid_t		unused;
+	int			pid;
+
+	if (handle == NULL)
+		ff_raise(FF_UNAVAILABLE,
+				 errmsg("there is no free slot for a background worker"),
+				 errhint("Raise max_worker_processes."));
+	(void) WaitForBackgroundWorkerStartup(handle, &unused);
+	while ((pid = worker_pid()) == 0)
+	{
+		if (GetBackgroundWorkerPid(handle, &unused) == BGWH_STOPPED || ff_real_ms() > until_ms)
+			ff_raise(FF_UNAVAILABLE,
+					 errmsg("the background worker did not stay"),
+					 errhint("See whether ffengine.worker_enabled is on, and the server log."));
+		nap();
+	}
+	return pid;
+}
+
+static void
+start_after_commit(FfCall *call, FfSlot *slot)
+{
+	if (slot == NULL)
+		ff_raise(FF_UNAVAILABLE,
+				 errmsg("the extension was made by this very transaction"),
+				 errhint("Commit first: without preload nothing starts by itself."));
+	ff_wake_start_worker();
+	ff_call_row(call, ff_text("starting"), ff_null());
+}
+
+PG_FUNCTION_INFO_V1(ff_start_worker);
+
+Datum
+ff_start_worker(PG_FUNCTION_ARGS)
+{
+	FfCall		call;
+	FfSlot	   *slot = ff_slot();
+	int			pid;
+
+	if (RecoveryInProgress())
+		ff_raise(FF_UNAVAILABLE, errmsg("a standby runs no background worker"));
+	ff_call_begin(&call, fcinfo);
+	if (slot)
+		slot->worker_stopped = false;
+	if ((pid = worker_pid()) != 0)
+		ff_call_row(&call, ff_text("already_running"), ff_int4(pid));
+	else if (creating_extension && slot == NULL)
+		/* CREATE EXTENSION asks for it everywhere: here nothing runs by itself */
+		return ff_call_end(&call);
+	else if (extension_is_new())
+		start_after_commit(&call, slot);
+	else
+		ff_call_row(&call, ff_text("started"), ff_int4(start()));
+	return ff_call_end(&call);
+}
+
+PG_FUNCTION_INFO_V1(ff_stop_worker);
+
+Datum
+ff_stop_worker(PG_FUNCTION_ARGS)
+{
+	FfCall		call;
+	FfSlot	   *slot = ff_slot();
+	int64		timeout_ms = ff_arg_int8_or(fcinfo, 0, 5000);
+	int64		until_ms = ff_real_ms() + timeout_ms;
+	int			pid;
+
+	ff_check_range(timeout_ms, "timeout_ms", 0, 60000);
+	ff_call_begin(&call, fcinfo);
+	if (slot)
+		slot->worker_stopped = true;
+	pid = worker_pid();
+	if (pid != 0)
+		(void) kill(pid, SIGTERM);
+	while (pid != 0 && worker_pid() == pid)
+	{
+		if (ff_real_ms() >= until_ms)
+		{
+			ff_call_row(&call, ff_text("timeout"), ff_int4(pid));
+			return ff_call_end(&call);
+		}
+		nap();
+	}
+	ff_call_row(&call, ff_text(pid ? "stopped" : "not_running"), pid ? ff_int4(pid) : ff_null());
+	return ff_call_end(&call);
+}

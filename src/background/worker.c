@@ -1,0 +1,320 @@
+/*
+ * worker.c - the background worker of one database.
+ */
+#include "background/worker.h"
+
+#include <signal.h>
+
+#include "access/xact.h"
+#include "miscadmin.h"
+#include "pgstat.h"
+#include "postmaster/interrupt.h"
+#include "storage/ipc.h"
+#include "storage/latch.h"
+#include "tcop/tcopprot.h"
+#include "utils/guc.h"
+#include "utils/wait_event.h"
+
+#include "background/notifier.h"
+#include "background/pass.h"
+#include "background/transaction.h"
+#include "base/clock.h"
+#include "base/setting.h"
+#include "engine/slot.h"
+
+/* How often what happened is written to ff_reconciler_state, at most. */
+#define SAVE_MS 10000
+
+static FfSlot *slot = NULL;
+
+void
+ff_worker_locktag(LOCKTAG *tag, Oid database)
+{
+	SET_LOCKTAG_ADVISORY(*tag, database, 0, 0, FF_LOCK_WORKER);
+}
+
+BackgroundWorkerHandle *
+ff_worker_register(Oid database, pid_t notify_pid)
+{
+	BackgroundWorker worker;
+	BackgroundWorkerHandle *handle;
+
+	memset(&worker, 0, sizeof(worker));
+	worker.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;
+	worker.bgw_start_time = BgWorkerStart_RecoveryFinished;
+	worker.bgw_restart_time = BGW_NEVER_RESTART;
+	strlcpy(worker.bgw_library_name, "ffengine", sizeof(worker.bgw_library_name));
+	strlcpy(worker.bgw_function_name, "ff_worker_main", sizeof(worker.bgw_function_name));
+	strlcpy(worker.bgw_name, FF_WORKER_TYPE, BGW_MAXLEN);
+	strlcpy(worker.bgw_type, FF_WORKER_TYPE, BGW_MAXLEN);
+	worker.bgw_main_arg = ObjectIdGetDatum(database);
+	worker.bgw_notify_pid = notify_pid;
+	return RegisterDynamicBackgroundWorker(&worker, &handle) ? handle : NULL;
+}
+
+/* Leave at the next row: what runs is cancelled, and rolled back. */
+static void
+asked_to_leave(SIGNAL_ARGS)
+{
+	int			save_errno = errno;
+
+	ShutdownRequestPending = true;
+	if (ff_transaction_runs)
+	{
+		InterruptPending = true;
+		QueryCancelPending = true;
+	}
+	SetLatch(MyLatch);
+	errno = save_errno;
+}
+
+/* What no setting of the database or the server file is to change. */
+static void
+set_own_settings(void)
+{
+	static const char *const own[][2] = {
+		{"application_name", FF_WORKER_TYPE},
+		{"search_path", "pg_catalog, pg_temp"},
+		{"enable_seqscan", "off"},
+		{"enable_bitmapscan", "off"},
+		{"enable_sort", "off"},
+		{"lock_timeout", "1s"},
+		{"statement_timeout", "0"},
+		{"default_transaction_isolation", "read committed"},
+		{"default_transaction_read_only", "off"},
+	};
+
+	for (int i = 0; i < (int) lengthof(own); i++)
+		SetConfigOption(own[i][0], own[i][1], PGC_SUSET, PGC_S_OVERRIDE);
+}
+
+/* True if this process is now the worker of its database. */
+static bool
+take_lock(void)
+{
+	LOCKTAG		tag;
+	bool		taken;
+
+	StartTransactionCommand();
+	ff_worker_locktag(&tag, MyDatabaseId);
+	taken = LockAcquire(&tag, ExclusiveLock, true, true) != LOCKACQUIRE_NOT_AVAIL;
+	CommitTransactionCommand();
+	return taken;
+}
+
+/* Tell the sessions of the database, and the launcher, that there is no worker any more. */
+static void
+sign_off(int code, Datum arg)
+{
+	LWLockAcquire(slot->lock, LW_EXCLUSIVE);
+	slot->worker_pid = 0;
+	slot->worker_latch = NULL;
+	slot->worker_due_ms = 0;
+	LWLockRelease(slot->lock);
+	ff_slot_wake_launcher();
+}
+
+static void
+sign_on(void)
+{
+	slot = ff_slot();
+	if (slot == NULL)
+		return;
+	LWLockAcquire(slot->lock, LW_EXCLUSIVE);
+	slot->worker_exit = FF_WORKER_FAILED;
+	slot->worker_wanted = false;
+	slot->worker_due_ms = 0;
+	slot->worker_latch = MyLatch;
+	slot->worker_pid = MyProcPid;
+	LWLockRelease(slot->lock);
+	before_shmem_exit(sign_off, (Datum) 0);
+}
+
+static void
+leave(FfWorkerExit how)
+{
+	if (slot)
+		slot->worker_exit = how;
+	proc_exit(0);
+}
+
+/* Notify, and note what commits have published. */
+static void
+attend_now(bool at_once)
+{
+	int64		due_ms[FF_RECONCILERS];
+	bool		changed = false;
+
+	if (slot == NULL)
+		return;
+	for (int i = 0; i < FF_RECONCILERS; i++)
+		due_ms[i] = FF_NEVER_DUE;
+	ff_notifier_run(slot, due_ms, &changed, at_once);
+	for (int i = 0; i < FF_RECONCILERS; i++)
+		if (due_ms[i] != FF_NEVER_DUE)
+			ff_pass_note_due(i, due_ms[i]);
+	if (changed)
+		ff_pass_read_settings();
+}
+
+static void
+attend(void)
+{
+	attend_now(false);
+}
+
+static void
+run_due_passes(void)
+{
+	for (int i = 0; i < FF_RECONCILERS; i++)
+	{
+		if (ShutdownRequestPending || ff_extension_gone)
+			return;
+		if (ff_pass_next_ms(i) <= ff_real_ms())
+			ff_pass_run(i, attend);
+	}
+}
+
+static int64
+next_ms(int64 least)
+{
+	least = Min(least, ff_notifier_next_ms());
+	for (int i = 0; i < FF_RECONCILERS; i++)
+		least = Min(least, ff_pass_next_ms(i));
+	return least;
+}
+
+/*
+ * Say until when this process sleeps, so that commits know when to wake it;
+ * sooner if one has left something since it last looked.
+ */
+static int64
+announce_sleep(int64 until_ms)
+{
+	int64		ahead_ms = ff_now_ms() - ff_real_ms();	/* of the engine's clock, in tests */
+	bool		marked;
+
+	if (slot == NULL)
+		return until_ms;
+	LWLockAcquire(slot->lock, LW_EXCLUSIVE);
+	marked = slot->wake_pending;
+	for (int i = 0; !marked && i < FF_RECONCILERS; i++)
+		marked = slot->marks.due_ms[i] - ahead_ms < until_ms;
+	if (marked)
+		until_ms = Min(until_ms, ff_notifier_gate_ms());
+	slot->worker_due_ms = until_ms + ahead_ms;
+	LWLockRelease(slot->lock);
+	return until_ms;
+}
+
+static void
+sleep_until(int64 until_ms)
+{
+	int64		left_ms = until_ms - ff_real_ms();
+
+	pgstat_report_activity(STATE_IDLE, "ffengine: idle");
+	if (left_ms > 0 && !ShutdownRequestPending)
+		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
+						 Min(left_ms, ff_launcher_naptime_ms), PG_WAIT_EXTENSION);
+	ResetLatch(MyLatch);
+}
+
+static void
+work(void)
+{
+	int64		settings_ms = 0;
+	int64		saved_ms = ff_real_ms();
+
+	ff_pass_init(slot);
+	while (!ShutdownRequestPending && !ff_extension_gone)
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (ConfigReloadPending)
+		{
+			ConfigReloadPending = false;
+			ProcessConfigFile(PGC_SIGHUP);
+		}
+		if (ff_real_ms() >= settings_ms)
+		{
+			ff_pass_read_settings();
+			settings_ms = ff_real_ms() + ff_launcher_naptime_ms;
+		}
+		attend();
+		run_due_passes();
+		if (ff_real_ms() >= saved_ms + SAVE_MS)
+		{
+			ff_pass_save();
+			saved_ms = ff_real_ms();
+		}
+		attend();
+		sleep_until(announce_sleep(next_ms(Min(settings_ms, saved_ms + SAVE_MS))));
+	}
+}
+
+/* Wait while the library is not the one that the extension was made for. */
+static FfExtensionFound
+wait_for_extension(void)
+{
+	FfExtensionFound found;
+	bool		warned = false;
+
+	while ((found = ff_transaction_find_extension()) == FF_EXTENSION_OTHER_VERSION &&
+		   !ShutdownRequestPending)
+	{
+		if (!warned)
+			ereport(WARNING,
+					(errmsg("ffengine worker of database %u waits: the library is version %s, the "
+							"extension is of another", MyDatabaseId, FF_VERSION),
+					 errhint("Run ALTER EXTENSION ffengine UPDATE.")));
+		warned = true;
+		sleep_until(ff_real_ms() + ff_launcher_naptime_ms);
+	}
+	return found;
+}
+
+/* End here unless this database is to have a worker, and this process is to be it. */
+static void
+begin(void)
+{
+	FfExtensionFound found = wait_for_extension();
+
+	if (ShutdownRequestPending)
+		proc_exit(0);
+	if (found == FF_EXTENSION_ABSENT || !ff_worker_enabled)
+	{
+		/* a database without the extension is given no slot */
+		slot = ff_shared() ? ff_slot_find(MyDatabaseId) : NULL;
+		leave(FF_WORKER_QUIET);
+	}
+	if (!take_lock())
+		proc_exit(0);
+	sign_on();
+}
+
+/* What is left to tell, once commits have been told to do without the worker. */
+static void
+wind_up(void)
+{
+	if (ff_extension_gone)
+		return;
+	if (slot)
+	{
+		sign_off(0, (Datum) 0);
+		attend_now(true);
+	}
+	ff_pass_save();
+}
+
+void
+ff_worker_main(Datum database)
+{
+	pqsignal(SIGHUP, SignalHandlerForConfigReload);
+	pqsignal(SIGTERM, asked_to_leave);
+	BackgroundWorkerUnblockSignals();
+	BackgroundWorkerInitializeConnectionByOid(DatumGetObjectId(database), InvalidOid, 0);
+	set_own_settings();
+	begin();
+	work();
+	wind_up();
+	leave(ff_extension_gone ? FF_WORKER_QUIET : FF_WORKER_ASKED);
+}
