@@ -87,31 +87,34 @@ is(run_sql(<<'SQL'), 'ff_notify_mode|background|1', 'of the gauges these are not
 SELECT name, labels ->> 'mode', value FROM ff_stats() WHERE kind = 'gauge' AND value <> 0 AND name <> 'ff_preloaded'
 SQL
 is(run_sql('SELECT value FROM ff_stats() WHERE name = $$ff_preloaded$$'), '1', 'the library is preloaded');
-is(run_sql('SELECT * FROM ff_stats() WHERE (kind = $$counter$$) <> (name ~ $$_total$$$) OR name !~ $$^ff_[a-z_]+$$
-               OR kind NOT IN ($$counter$$, $$gauge$$) OR help !~ $$\.$$$ OR value IS NULL'),
-	'', 'counters end in _total, and nothing else does');
+is(run_sql(<<'SQL'), '', 'the names of counters, and no others, end in _total');
+SELECT * FROM ff_stats()
+ WHERE (kind = 'counter') <> (name ~ '_total$') OR name !~ '^ff_[a-z_]+$' OR kind NOT IN ('counter', 'gauge')
+    OR help !~ '\.$' OR value IS NULL OR jsonb_typeof(labels) <> 'object';
+SQL
 is(run_sql('SELECT name, labels FROM ff_stats() GROUP BY 1, 2 HAVING count(*) > 1'), '', 'no row twice');
 is(run_sql(<<'SQL'), <<'END' =~ s/\n\z//r, 'every counter by its label');
-SELECT name, coalesce((SELECT min(k) FROM jsonb_object_keys(labels) k), '-'),
+SELECT name, coalesce((SELECT k FROM jsonb_object_keys(labels) k), '-'),
        CASE WHEN name ~ '^ff_reconciler' THEN count(*)::text
-            ELSE string_agg(coalesce((SELECT l.value FROM jsonb_each_text(labels) l), '-'), ' ') END
-  FROM ff_stats() WHERE kind = 'counter' GROUP BY 1, 2 ORDER BY 1
+            ELSE string_agg(label, ' ' ORDER BY label) END
+  FROM ff_stats(), LATERAL (SELECT coalesce(min(l.value), '-') FROM jsonb_each_text(labels) l) v (label)
+ WHERE kind = 'counter' GROUP BY 1, 2 ORDER BY 1
 SQL
-ff_attempt_outcome_total|outcome|success failed retry cancelled expired skipped
+ff_attempt_outcome_total|outcome|cancelled expired failed retry skipped success
 ff_claims_total|result|claimed empty
-ff_events_total|stream|completion lease_history signal_delivery operator_events instance_tags worker_registry
+ff_events_total|stream|completion instance_tags lease_history operator_events signal_delivery worker_registry
 ff_executions_created_total|-|-
-ff_grants_total|result|issued redeemed expired
+ff_grants_total|result|expired issued redeemed
 ff_lease_renewal_total|outcome|ok refused
 ff_long_polls_total|result|events timeout
-ff_notify_sent_total|channel|ff_completion ff_lease_event ff_signal_event ff_operator_event ff_instance_tag ff_worker_event ff_work
+ff_notify_sent_total|channel|ff_completion ff_instance_tag ff_lease_event ff_operator_event ff_signal_event ff_work ff_worker_event
 ff_reclaims_total|-|-
 ff_reconciler_errors_total|reconciler|23
 ff_reconciler_rows_total|reconciler|23
 ff_reconciler_runs_total|reconciler|23
 ff_reconciler_seconds_total|reconciler|23
 ff_resumes_total|-|-
-ff_signals_total|effect|satisfied appended ignored buffered deduped timed_out escalated
+ff_signals_total|effect|appended buffered deduped escalated ignored satisfied timed_out
 ff_suspensions_total|-|-
 END
 
@@ -170,10 +173,10 @@ adds('renewed twice', "$create${claim}SELECT count(*) FROM (SELECT ff_renew(:'h'
 	{ executions_created => 1, 'claims claimed' => 1, 'lease_renewal ok' => 2 }, prints => 2);
 adds('renewed, rolled back', "BEGIN;\n$create${claim}SELECT lease_epoch FROM ff_renew(:'h'); ROLLBACK;", {}, prints => 1);
 adds('refused', "$work\\set VERBOSITY sqlstate\nSELECT ff_renew(:'h');", { %cycle, 'lease_renewal refused' => 1 },
-	prints => 'psql:<stdin>:5: ERROR:  ZS001');
+	prints => 'psql:<stdin>:5: ERROR:  ZC010');
 adds('refused and rolled back', "BEGIN;\n${work}SELECT ff_renew(:'h'); ROLLBACK;", { 'lease_renewal refused' => 1 });
 adds('refused by triple', <<'SQL', { 'lease_renewal refused' => 1 });
-SELECT ff_renew_lease(ff_execution_id_new(), 1000, gen_random_uuid(), 1, gen_random_uuid());
+SELECT ff_renew_lease('{fp:1}:00000000-0000-4000-8000-000000000001', 1000, gen_random_uuid(), 1, gen_random_uuid());
 SQL
 adds('refused, caught', <<"SQL", { 'lease_renewal refused' => 1 }, prints => '');
 BEGIN;
@@ -250,10 +253,12 @@ SELECT grant_key AS k FROM ff_issue_claim_grant(:'e', 'w', 'w-1') \gset
 END
 SELECT claim_kind FROM ff_issue_grant_and_claim(:'e');
 END2
-adds('a grant that is not needed any more is neither', <<"SQL", { executions_created => 1, 'grants issued' => 1 }, prints => 'blocked');
-${create}SELECT grant_key AS k FROM ff_issue_claim_grant(:'e', 'w', 'w-1', capabilities => '{}') \\gset
-SELECT outcome FROM ff_block_route(:'e', 'waiting_for_capable_worker');
+adds('a grant whose execution ends is neither', at(1000000) . <<'SQL' . at(1002000) . <<'END', { executions_created => 1, 'grants issued' => 1 }, prints => 'expired');
+SELECT execution_id AS e FROM ff_create_execution('l', deadline_at => ff_from_ms(1001000)) \gset
+SELECT grant_key AS k FROM ff_issue_claim_grant(:'e', 'w', 'w-1', grant_ttl_ms => 60000) \gset
 SQL
+SELECT outcome FROM ff_expire_execution(:'e', 'execution_deadline');
+END
 
 # --- Suspensions, signals, resumes.
 
@@ -296,7 +301,7 @@ for (
 	# out of the way of what is claimed next
 	run_sql(q(SELECT count(*) FROM ff_claim('l', 'w', 'w-9', max_claims => 1000)));
 }
-adds('resumed by hand', suspend() . q(SELECT outcome AS o FROM ff_resume_execution(:'e', 'go on') \gset),
+adds('resumed by hand', suspend() . q(SELECT outcome AS o FROM ff_resume_execution(:'e') \gset),
 	{ %claimed, suspensions => 1, resumes => 1 });
 
 # --- Where they are kept, and how they are read.
@@ -333,6 +338,7 @@ unlike(run_sql('SET ROLE steers; SELECT count(*) FROM ff_stats(); SELECT ff_stat
 
 # --- The queries of contrib/prometheus.yml: each gives what ff_stats gives under that name.
 
+run_sql("$work$work");
 my $queries = CPAN::Meta::YAML->read('contrib/prometheus.yml')->[0];
 my %asked;
 for my $entry (sort keys %$queries)
@@ -359,7 +365,7 @@ is_deeply(\%asked, { %known, ff_reconciler_next_due_seconds => 'gauge' }, 'they 
 
 # --- A standby has its own, a new run of the server none.
 
-isnt(keys %{ counts($node) }, 0, 'there are counts');
+isnt(scalar keys %{ counts($node) }, 0, 'there are counts');
 $node->backup('b');
 my $standby = PostgreSQL::Test::Cluster->new('standby');
 $standby->init_from_backup($node, 'b', has_streaming => 1);
