@@ -2733,6 +2733,31 @@ Returns one row. outcome: stopped; not_running; or timeout, it was asked to leav
 Raises invalid_input.$$;
 
 ------------------------------------------------------------------------------------------------
+-- Statistics (chapter 08, section 10)
+------------------------------------------------------------------------------------------------
+
+CREATE FUNCTION ff_stats()
+  RETURNS TABLE (name text, labels jsonb, kind text, value double precision, help text)
+  LANGUAGE c VOLATILE ROWS 150
+  AS 'MODULE_PATHNAME', 'ff_stats';
+COMMENT ON FUNCTION ff_stats() IS
+$$What was counted in this database since server start or ff_stats_reset, and how things stand: one row per name and label value, gauges first. Access: operator, reader.
+
+kind: counter (the name ends in _total) or gauge. labels: an object of at most one key. help: what it counts. Names suit Prometheus; contrib/prometheus.yml asks for all of them.
+
+Counters count committed work, a moment after its commit; not what a PREPARE TRANSACTION has prepared. One counts what was rolled back as well: ff_lease_renewal_total of outcome refused. ff_attempt_outcome_total leaves out attempts that another one took over. ff_reconciler_next_due_seconds has a row for each reconciler that has something to do.
+
+Reads shared memory: no table, no lock, no transaction id; works on a standby, whose counters are its own. Where the library is not in shared_preload_libraries: the single row ff_preloaded, 0. A database beyond the setting max_databases has gauges only. Raises nothing.$$;
+
+CREATE FUNCTION ff_stats_reset() RETURNS void
+  LANGUAGE c VOLATILE
+  AS 'MODULE_PATHNAME', 'ff_stats_reset';
+COMMENT ON FUNCTION ff_stats_reset() IS
+$$Set every counter of ff_stats in this database to 0. Access: operator.
+
+At once, whatever becomes of the transaction. Gauges, and the numbers of ff_reconciler_status, stay. Does nothing where the library is not preloaded. Raises nothing.$$;
+
+------------------------------------------------------------------------------------------------
 -- Access sets (access: owner)
 ------------------------------------------------------------------------------------------------
 

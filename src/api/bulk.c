@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "base/setting.h"
 #include "base/subtransaction.h"
+#include "engine/slot.h"
 #include "engine/work.h"
 
 #define MAX_HANDLES 1000
@@ -30,6 +31,7 @@ typedef struct Batch
 	FfCall		call;
 	Entry	   *entries;			/* by ascending execution id */
 	int			nentries;
+	int			nrefused;		/* entries whose handle could be read */
 } Batch;
 
 typedef void (*EntryStep) (Entry *entry, int64 now_ms);
@@ -189,7 +191,10 @@ run(Batch *batch, EntryStep step, const char *outcome)
 	for_each(batch, step);
 	qsort(batch->entries, batch->nentries, sizeof(Entry), by_position);
 	for (int i = 0; i < batch->nentries; i++)
+	{
 		add_row(batch, &batch->entries[i], outcome);
+		batch->nrefused += batch->entries[i].decoded && batch->entries[i].refusal;
+	}
 	return ff_call_end(&batch->call);
 }
 
@@ -212,8 +217,11 @@ Datum
 ff_renew_many(PG_FUNCTION_ARGS)
 {
 	Batch		batch = {0};
+	Datum		result;
 
 	ff_call_begin(&batch.call, fcinfo);
 	read_handles(fcinfo, &batch);
-	return run(&batch, renew_entry, "renewed");
+	result = run(&batch, renew_entry, "renewed");
+	ff_slot_count(FF_COUNT_RENEWALS_REFUSED, batch.nrefused);
+	return result;
 }

@@ -10,6 +10,7 @@
 #include "engine/capability.h"
 #include "engine/take.h"
 #include "engine/wait.h"
+#include "engine/wake.h"
 
 /* What one claim asks for. */
 typedef struct Wish
@@ -25,20 +26,19 @@ typedef struct Wish
  * more: it may not where it holds locks on rows that it changed.
  */
 static bool
-claim_now(FfCall *call, const Wish *wish, const FfTaker *taker)
+claim_now(FfCall *call, const Wish *wish, const FfTaker *taker, bool *claimed)
 {
 	FfPick	   *pick;
 	FfCandidate candidate;
-	bool		any = false;
 
 	pick = ff_pick_begin(wish->lane_id, wish->capabilities, wish->include_resumable,
 						 wish->max_claims, call->now_ms);
 	while (ff_pick_next(pick, &candidate))
 	{
 		ff_take(&candidate, taker, call);
-		any = true;
+		*claimed = true;
 	}
-	return any || ff_pick_wrote(pick);
+	return *claimed || ff_pick_wrote(pick);
 }
 
 PG_FUNCTION_INFO_V1(ff_claim);
@@ -59,6 +59,7 @@ ff_claim(PG_FUNCTION_ARGS)
 	};
 	int64		block_ms = ff_arg_int8_or(fcinfo, 7, 0);
 	FfWait		wait;
+	bool		claimed = false;
 
 	ff_check_lane(wish.lane_id);
 	ff_taker_check(&taker);
@@ -69,8 +70,9 @@ ff_claim(PG_FUNCTION_ARGS)
 
 	ff_call_begin(&call, fcinfo);
 	ff_wait_begin(&wait, ff_wait_on_lane(wish.lane_id), block_ms);
-	while (!claim_now(&call, &wish, &taker) && ff_wait_next(&wait, false))
+	while (!claim_now(&call, &wish, &taker, &claimed) && ff_wait_next(&wait, false))
 		call.now_ms = ff_now_ms();
 	ff_wait_end(&wait);
+	ff_wake_count(claimed ? FF_COUNT_CLAIMS_CLAIMED : FF_COUNT_CLAIMS_EMPTY, 1);
 	return ff_call_end(&call);
 }

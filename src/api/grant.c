@@ -248,7 +248,7 @@ ff_claim_execution(PG_FUNCTION_ARGS)
 		core->deadline_at_ms = deadline_at_ms;
 		core->deadline_changed = true;
 	}
-	ff_grant_drop(core);
+	ff_grant_redeem(core, call.now_ms);
 	ff_take_row(&candidate, &take, &taker, &call);
 	return ff_call_end(&call);
 }
@@ -284,7 +284,7 @@ ff_issue_grant_and_claim(PG_FUNCTION_ARGS)
 	ff_take_check_flow(core);
 
 	core->blocked_on = NULL;
-	ff_grant_drop(core);
+	ff_grant_redeem(core, call.now_ms);
 	ff_take_row(&candidate, &take, &taker, &call);
 	return ff_call_end(&call);
 }

@@ -14,6 +14,7 @@
 #include "base/setting.h"
 #include "engine/fence.h"
 #include "engine/policy.h"
+#include "engine/slot.h"
 #include "engine/transition.h"
 #include "engine/work.h"
 
@@ -43,12 +44,23 @@ read_source(FunctionCallInfo fcinfo, int n)
 	return source;
 }
 
+/* Runs while the error is put together: a refusal counts though it rolls back. */
+static void
+count_refusal(void *arg)
+{
+	if (ff_error_is_own(geterrcode()))
+		ff_slot_count(FF_COUNT_RENEWALS_REFUSED, 1);
+}
+
 static Datum
 renew(FfCall *call, const FfFence *fence, int64 lease_ttl_ms)
 {
 	FfAttempt	attempt;
+	ErrorContextCallback refusal = {.previous = error_context_stack,.callback = count_refusal};
 
+	error_context_stack = &refusal;
 	ff_work_renew(fence, lease_ttl_ms, call->now_ms, &attempt);
+	error_context_stack = refusal.previous;
 	ff_call_row(call, ff_int8(attempt.lease_epoch), ff_maybe_instant(attempt.lease_expires_at_ms));
 	return ff_call_end(call);
 }

@@ -222,7 +222,7 @@ ff_reclaim_execution(PG_FUNCTION_ARGS)
 							 ff_some(core->lease_reclaim_count), NULL);
 	}
 	ff_take_check_flow(core);
-	ff_grant_drop(core);
+	ff_grant_redeem(core, call.now_ms);
 	return reclaim(&call, &candidate, &take, &taker);
 }
 
@@ -302,7 +302,7 @@ ff_claim_from_reclaim(PG_FUNCTION_ARGS)
 		return ff_call_end(&call);
 	}
 	ff_take_check_flow(core);
-	ff_grant_drop(core);
+	ff_grant_redeem(core, call.now_ms);
 	ff_take_row(&candidate, &take, &taker, &call);
 	return ff_call_end(&call);
 }

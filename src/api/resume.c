@@ -42,7 +42,7 @@ pass_grant(FfCore *core, const char *worker_id, const char *grant_key, int64 now
 		ff_grant_require(core, found ? &grant : NULL, worker_id, grant_key, now_ms);
 	if (found && ff_grant_is_live(&grant, now_ms) && !ff_grant_is_for(&grant, worker_id))
 		ff_take_refuse(FF_INVALID_CLAIM_GRANT, core, "is reserved for another worker");
-	ff_grant_drop(core);
+	ff_grant_redeem(core, now_ms);
 }
 
 PG_FUNCTION_INFO_V1(ff_claim_resumed_execution);

@@ -3,11 +3,11 @@
  */
 #include "engine/counter.h"
 
-#define CLAIMS(result) "ff_claims_total", "result", result, "Claims that returned work, and that found none."
+#define CLAIMS(result) "ff_claims_total", "result", result, "Calls of ff_claim that returned work, and that found none."
 #define RENEWALS(outcome) \
 	"ff_lease_renewal_total", "outcome", outcome, "Lease renewals; refused ones count though rolled back."
 #define ATTEMPTS(outcome) "ff_attempt_outcome_total", "outcome", outcome, "Attempts that ended, by outcome."
-#define SIGNALS(effect) "ff_signals_total", "effect", effect, "Signals accepted, by effect."
+#define SIGNALS(effect) "ff_signals_total", "effect", effect, "Signals delivered, by effect; those of timeouts too."
 #define EVENTS(stream) "ff_events_total", "stream", stream, "Events written, by stream."
 #define GRANTS(result) "ff_grants_total", "result", result, "Claim and reclaim grants issued, redeemed and run out."
 #define NOTIFIED(channel) "ff_notify_sent_total", "channel", channel, "Notifications sent, by channel."
@@ -57,3 +57,12 @@ const FfCounterNames ff_counter_names[FF_COUNTERS] = {
 	[FF_COUNT_LONG_POLLS_TIMEOUT] = {LONG_POLLS("timeout")},
 };
 /* clang-format on */
+
+FfCounter
+ff_counter_of_signal(const char *effect)
+{
+	for (int i = FF_COUNT_SIGNAL_SATISFIED; i <= FF_COUNT_SIGNAL_ESCALATED; i++)
+		if (strcmp(ff_counter_names[i].value, effect) == 0)
+			return i;
+	elog(ERROR, "unknown signal effect %s", effect);
+}

@@ -18,7 +18,7 @@ typedef enum FfCounter
 	FF_COUNT_CLAIMS_EMPTY,
 	FF_COUNT_RENEWALS_OK,
 	FF_COUNT_RENEWALS_REFUSED,
-	FF_COUNT_ATTEMPT_SUCCESS,
+	FF_COUNT_ATTEMPT_SUCCESS,	/* in the order of FfOutcome */
 	FF_COUNT_ATTEMPT_FAILED,
 	FF_COUNT_ATTEMPT_RETRY,
 	FF_COUNT_ATTEMPT_CANCELLED,
@@ -62,5 +62,8 @@ typedef struct FfCounterNames
 } FfCounterNames;
 
 extern const FfCounterNames ff_counter_names[FF_COUNTERS];
+
+/* The counter of a signal's effect, by the word that its event has. */
+extern FfCounter ff_counter_of_signal(const char *effect);
 
 #endif							/* FF_COUNTER_H */

@@ -11,6 +11,7 @@
 #include "base/pgcrypto.h"
 #include "base/setting.h"
 #include "engine/take.h"
+#include "engine/wake.h"
 
 #define CLAIM_PREFIX "pg:claim:"
 #define RECLAIM_PREFIX "pg:reclaim:"
@@ -22,12 +23,13 @@ FF_STATEMENT("replace_grant",
 			 "smallint, bytea, uuid, text, text, text, text, text, text[], text, text,"
 			 " bigint, bigint, bigint",
 			 "WITH dropped AS (DELETE FROM @extschema@.ff_claim_grant"
-			 "  WHERE partition_key = $1 AND execution_id = $3)"
+			 "  WHERE partition_key = $1 AND execution_id = $3 RETURNING expires_at_ms)"
 			 " INSERT INTO @extschema@.ff_claim_grant (partition_key, grant_id, execution_id, kind,"
 			 " worker_id, worker_instance_id, lane_id, capability_hash, worker_capabilities,"
 			 " route_snapshot_json, admission_summary, grant_ttl_ms, issued_at_ms, expires_at_ms)"
 			 " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, pg_catalog.to_jsonb($9), $10, $11, $12,"
-			 " $13, $14)");
+			 " $13, $14)"
+			 " RETURNING (SELECT count(*) FROM dropped d WHERE d.expires_at_ms <= $13)");
 
 #define GRANT_COLUMNS \
 	"g.grant_id, g.kind, g.worker_id, g.worker_instance_id, g.expires_at_ms," \
@@ -52,7 +54,8 @@ FF_STATEMENT("look_for_grant", "bytea",
 static FfStatement drop_grants =
 FF_STATEMENT("drop_grants", "smallint, uuid",
 			 "DELETE FROM @extschema@.ff_claim_grant"
-			 " WHERE partition_key = $1 AND execution_id = $2");
+			 " WHERE partition_key = $1 AND execution_id = $2"
+			 " RETURNING expires_at_ms");
 
 void
 ff_grant_check(const FfGrantTerms *terms)
@@ -86,15 +89,19 @@ ff_grant_issue(FfCore *core, const char *kind, const FfGrantTerms *terms, int64 
 			   int64 *expires_at_ms)
 {
 	char	   *key = mint_key(strcmp(kind, FF_GRANT_CLAIM) == 0 ? CLAIM_PREFIX : RECLAIM_PREFIX);
+	FfRow		row;
 
 	*expires_at_ms = ff_after_ms(now_ms, terms->ttl_ms);
-	ff_statement_run(&replace_grant, ff_int2(core->id.partition), ff_pointer(id_of_key(key)),
+	ff_statement_row(&replace_grant, &row,
+					 ff_int2(core->id.partition), ff_pointer(id_of_key(key)),
 					 ff_uuid(&core->id.uuid), ff_text(kind), ff_text(terms->worker_id),
 					 ff_text(terms->worker_instance_id), ff_text(core->lane_id),
 					 ff_text(terms->capability_hash), ff_pointer(terms->capabilities),
 					 ff_text(terms->route_snapshot_json), ff_text(terms->admission_summary),
 					 ff_int8(terms->ttl_ms), ff_int8(now_ms), ff_int8(*expires_at_ms));
 	core->dependents |= FF_HAS_GRANT;
+	ff_wake_count(FF_COUNT_GRANTS_ISSUED, 1);
+	ff_wake_count(FF_COUNT_GRANTS_EXPIRED, ff_row_int8(&row, 1));
 	return key;
 }
 
@@ -166,12 +173,37 @@ ff_grant_require(const FfCore *core, const FfGrant *grant, const char *worker_id
 		ff_take_refuse(FF_CLAIM_GRANT_EXPIRED, core, "had a grant that ran out");
 }
 
+/* Delete the execution's grants; their ends come back. */
+static FfRows
+drop_grants_of(FfCore *core)
+{
+	FfRows		rows = {0};
+
+	if (core->dependents & FF_HAS_GRANT)
+		rows = ff_statement_run(&drop_grants, ff_int2(core->id.partition),
+								ff_uuid(&core->id.uuid));
+	core->dependents &= ~FF_HAS_GRANT;
+	return rows;
+}
+
 void
 ff_grant_drop(FfCore *core)
 {
-	if (core->dependents & FF_HAS_GRANT)
-		ff_statement_run(&drop_grants, ff_int2(core->id.partition), ff_uuid(&core->id.uuid));
-	core->dependents &= ~FF_HAS_GRANT;
+	(void) drop_grants_of(core);
+}
+
+void
+ff_grant_redeem(FfCore *core, int64 now_ms)
+{
+	FfRows		rows = drop_grants_of(core);
+
+	for (uint64 i = 0; i < rows.count; i++)
+	{
+		FfRow		row = ff_rows_get(&rows, i);
+
+		ff_wake_count(ff_row_int8(&row, 1) > now_ms ? FF_COUNT_GRANTS_REDEEMED
+					  : FF_COUNT_GRANTS_EXPIRED, 1);
+	}
 }
 
 static bool

@@ -68,8 +68,14 @@ extern bool ff_grant_is_for(const FfGrant *grant, const char *worker_id);
 extern void ff_grant_require(const FfCore *core, const FfGrant *grant, const char *worker_id,
 							 const char *key, int64 now_ms);
 
-/* Delete the execution's grants: used, or void. */
+/* Delete the execution's grants, which are void. */
 extern void ff_grant_drop(FfCore *core);
+
+/*
+ * The same where the execution is claimed past them, and count them: a live
+ * one is redeemed, others have run out.
+ */
+extern void ff_grant_redeem(FfCore *core, int64 now_ms);
 
 /* True for a text that has the form of a key. */
 extern bool ff_grant_key_is_valid(const char *key);

@@ -5,6 +5,7 @@
 #include "engine/lease.h"
 
 #include "base/clock.h"
+#include "engine/wake.h"
 
 /* The second form also writes the columns that most steps leave alone. */
 #define ATTEMPT_ARGUMENTS \
@@ -181,6 +182,9 @@ ff_lease_end(FfAttempt *attempt, int outcome, const FfMove *move)
 	attempt->timeout_at_ms = ff_none();
 	attempt->timeout_left_ms = ff_none();
 	store_attempt(attempt, NULL);
+	/* an attempt that goes on as another one is no end to count */
+	if (outcome <= FF_SKIPPED)
+		ff_wake_count(FF_COUNT_ATTEMPT_SUCCESS + outcome, 1);
 }
 
 void

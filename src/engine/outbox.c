@@ -4,6 +4,7 @@
 #include "engine/outbox.h"
 
 #include "base/setting.h"
+#include "engine/wake.h"
 
 /* clang-format off */
 const FfOutboxNames ff_outbox_names[FF_OUTBOXES + 1] = {
@@ -109,6 +110,7 @@ ff_outbox_signal(const FfCore *core, const pg_uuid_t *signal_id, const pg_uuid_t
 					 ff_text(ff_core_namespace(core)), ff_text(instance_tag(core)),
 					 ff_text(uuid_text(signal_id)), ff_text(uuid_text(waitpoint_id)),
 					 ff_text(source_identity), ff_text(effect), ff_int8(now_ms));
+	ff_wake_count(ff_counter_of_signal(effect), 1);
 }
 
 void

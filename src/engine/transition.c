@@ -57,6 +57,7 @@ typedef struct Row
 	const char *lease_event;
 	const char *lease_reason;
 	const char *completion;
+	int			counter;		/* FfCounter; 0 (executions created) is none */
 } Row;
 
 #define KEEP (-2)
@@ -81,13 +82,15 @@ static const Row table[FF_TRANSITIONS] = {
 	[FF_T04_TAKE_OVER] = {"T04 take over",
 		.from = CLAIMABLE, .to = FF_VECTOR_R, .attempt_state = FF_RUNNING_ATTEMPT,
 		.step = TAKE_OVER, .outcome = FF_INTERRUPTED_RECLAIMED, .extras = NEXT_INDEX | COUNT_RECLAIM,
-		.lease_event = "reclaimed"},
+		.lease_event = "reclaimed", .counter = FF_COUNT_RECLAIMS},
 	[FF_T05_GRANT] = {"T05 grant",
 		.from = W_M | FF_VECTOR_MD | FF_VECTOR_G, .to = FF_VECTOR_G, .attempt_state = KEEP},
 	[FF_T07_UNGRANT] = {"T07 grant returned",
-		.from = FF_VECTOR_G, .to = SETTLE, .attempt_state = KEEP},
+		.from = FF_VECTOR_G, .to = SETTLE, .attempt_state = KEEP,
+		.counter = FF_COUNT_GRANTS_EXPIRED},
 	[FF_T08_RENEW] = {"T08 renew",
-		.from = FF_VECTOR_R, .to = 0, .step = RENEW, .lease_event = "renewed"},
+		.from = FF_VECTOR_R, .to = 0, .step = RENEW, .lease_event = "renewed",
+		.counter = FF_COUNT_RENEWALS_OK},
 	[FF_T09_PROGRESS] = {"T09 progress",
 		.from = FF_VECTOR_R, .to = FF_VECTOR_R, .attempt_state = FF_RUNNING_ATTEMPT},
 	[FF_T10_COMPLETE] = {"T10 complete",
@@ -116,11 +119,13 @@ static const Row table[FF_TRANSITIONS] = {
 	[FF_T15_SUSPEND] = {"T15 suspend",
 		.from = FF_VECTOR_R, .to = FF_VECTOR_S, .attempt_state = FF_INTERRUPTED_ATTEMPT,
 		.step = RELEASE, .outcome = FF_ATTEMPT_INTERRUPTED, .extras = BUMP | NO_WORKER,
-		.lease_event = "revoked", .lease_reason = "suspended"},
+		.lease_event = "revoked", .lease_reason = "suspended",
+		.counter = FF_COUNT_SUSPENSIONS},
 	[FF_T18_RESUME] = {"T18 resume",
 		.from = FF_VECTOR_S, .to = FF_VECTOR_M,
 		.later = FF_VECTOR_MD, .later_reason = FF_WAITING_FOR_RESUME_DELAY,
-		.attempt_state = FF_INTERRUPTED_ATTEMPT, .completion = "resumable"},
+		.attempt_state = FF_INTERRUPTED_ATTEMPT, .completion = "resumable",
+		.counter = FF_COUNT_RESUMES},
 	[FF_T19_CLAIM_RESUMED] = {"T19 claim resumed",
 		.from = UNOWNED_RUNNABLE, .to = FF_VECTOR_R, .attempt_state = FF_RUNNING_ATTEMPT,
 		.step = CONT, .lease_event = "acquired"},
@@ -154,7 +159,7 @@ static const Row table[FF_TRANSITIONS] = {
 	[FF_T23_RECLAIM] = {"T23 reclaim",
 		.from = OWNED, .to = FF_VECTOR_R, .attempt_state = FF_RUNNING_ATTEMPT,
 		.step = TAKE_OVER, .outcome = FF_INTERRUPTED_RECLAIMED, .extras = NEXT_INDEX | COUNT_RECLAIM,
-		.lease_event = "reclaimed"},
+		.lease_event = "reclaimed", .counter = FF_COUNT_RECLAIMS},
 	[FF_T23_FAIL] = {"T23 cap",
 		.from = OWNED | W_M | FF_VECTOR_G, .to = FF_VECTOR_T,
 		.attempt_state = FF_ATTEMPT_TERMINAL, .step = END, .outcome = FF_FAILED,
@@ -192,7 +197,8 @@ static const Row table[FF_TRANSITIONS] = {
 		.from = FF_VECTOR_D | FF_VECTOR_MD, .to = SETTLE, .attempt_state = KEEP},
 	[FF_T43_TAKE_BACK] = {"T43 take back",
 		.from = OWNED | W_M | FF_VECTOR_G, .to = FF_VECTOR_R, .attempt_state = FF_RUNNING_ATTEMPT,
-		.step = CONT, .extras = COUNT_RECLAIM, .lease_event = "reclaimed"},
+		.step = CONT, .extras = COUNT_RECLAIM, .lease_event = "reclaimed",
+		.counter = FF_COUNT_RECLAIMS},
 };
 /* clang-format on */
 
@@ -439,6 +445,8 @@ ff_transition(FfTransition transition, FfCore *core, FfAttempt *attempt, const F
 		tell_lease(row, core, was_leased, &before, attempt, move);
 	if (row->completion)
 		ff_outbox_completion(core, row->completion, move->now_ms);
+	if (row->counter != 0)
+		ff_wake_count(row->counter, 1);
 	if (core->phase == FF_RUNNABLE && core->eligibility == FF_ELIGIBLE_NOW)
 		ff_wake_lane(core->lane_id);
 }
@@ -474,6 +482,7 @@ ff_transition_create(FfCore *core, const FfNewExecution *columns, int64 now_ms)
 						 ff_uuid(columns->quota_policy_id),
 						 ff_pointer(columns->raw_fields)).count == 0)
 		return false;
+	ff_wake_count(FF_COUNT_EXECUTIONS_CREATED, 1);
 	if (!later)
 		ff_wake_lane(core->lane_id);
 	return true;

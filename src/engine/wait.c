@@ -9,6 +9,7 @@
 #include "utils/wait_event.h"
 
 #include "engine/slot.h"
+#include "engine/wake.h"
 
 /* How long a wait sleeps, in milliseconds: at first and at most. */
 #define FIRST_NAP_MS 10
@@ -39,6 +40,8 @@ ff_wait_begin(FfWait *wait, ConditionVariable *on, int64 block_ms)
 	wait->block = block_ms > 0 && !IsolationUsesXactSnapshot();
 	wait->on = wait->block && !RecoveryInProgress() ? on : NULL;
 	wait->nap_ms = 0;
+	wait->waited = false;
+	wait->timed_out = false;
 	if (!wait->block)
 		return;
 	wait->until = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), block_ms);
@@ -72,7 +75,11 @@ ff_wait_next(FfWait *wait, bool soon)
 		return false;
 	left = TimestampDifferenceMilliseconds(GetCurrentTimestamp(), wait->until);
 	if (left <= 0)
+	{
+		wait->timed_out = true;
 		return false;
+	}
+	wait->waited = true;
 	nap_ms = Min(next_nap(wait, soon), left);
 	if (wait->on)
 		(void) ConditionVariableTimedSleep(wait->on, nap_ms, PG_WAIT_EXTENSION);
@@ -91,4 +98,6 @@ ff_wait_end(FfWait *wait)
 {
 	if (wait->on)
 		(void) ConditionVariableCancelSleep();
+	if (wait->waited)
+		ff_wake_count(wait->timed_out ? FF_COUNT_LONG_POLLS_TIMEOUT : FF_COUNT_LONG_POLLS_EVENTS, 1);
 }

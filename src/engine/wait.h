@@ -34,6 +34,8 @@ typedef struct FfWait
 	TimestampTz until;
 	long		nap_ms;
 	bool		block;			/* false: only one look */
+	bool		waited;			/* it slept */
+	bool		timed_out;		/* and its time was over before a look found something */
 } FfWait;
 
 /* What to wait on; NULL without shared memory: ff_wait_begin then polls. */
@@ -49,6 +51,7 @@ extern void ff_wait_begin(FfWait *wait, ConditionVariable *on, int64 block_ms);
 /* Sleep; false when the time is over: no further look. */
 extern bool ff_wait_next(FfWait *wait, bool soon);
 
+/* Counts a call that waited, by whether its time was over before something came. */
 extern void ff_wait_end(FfWait *wait);
 
 #endif							/* FF_WAIT_H */
