@@ -11,6 +11,7 @@
 #include "base/pgcrypto.h"
 #include "base/setting.h"
 #include "engine/take.h"
+#include "engine/wake.h"
 
 #define CLAIM_PREFIX "pg:claim:"
 #define RECLAIM_PREFIX "pg:reclaim:"
@@ -54,6 +55,12 @@ FF_STATEMENT("drop_grants", "smallint, uuid",
 			 "DELETE FROM @extschema@.ff_claim_grant"
 			 " WHERE partition_key = $1 AND execution_id = $2");
 
+static FfStatement drop_expired =
+FF_STATEMENT("drop_expired_grant", "smallint, bytea, uuid, bigint",
+			 "DELETE FROM @extschema@.ff_claim_grant"
+			 " WHERE partition_key = $1 AND grant_id = $2 AND execution_id = $3"
+			 " AND expires_at_ms <= $4");
+
 void
 ff_grant_check(const FfGrantTerms *terms)
 {
@@ -95,6 +102,7 @@ ff_grant_issue(FfCore *core, const char *kind, const FfGrantTerms *terms, int64 
 					 ff_text(terms->route_snapshot_json), ff_text(terms->admission_summary),
 					 ff_int8(terms->ttl_ms), ff_int8(now_ms), ff_int8(*expires_at_ms));
 	core->dependents |= FF_HAS_GRANT;
+	ff_wake_due(FF_CLAIM_GRANT_EXPIRY, *expires_at_ms);
 	return key;
 }
 
@@ -172,6 +180,13 @@ ff_grant_drop(FfCore *core)
 	if (core->dependents & FF_HAS_GRANT)
 		ff_statement_run(&drop_grants, ff_int2(core->id.partition), ff_uuid(&core->id.uuid));
 	core->dependents &= ~FF_HAS_GRANT;
+}
+
+bool
+ff_grant_drop_expired(FfCore *core, const bytea *grant_id, int64 now_ms)
+{
+	return ff_statement_run(&drop_expired, ff_int2(core->id.partition), ff_pointer(grant_id),
+							ff_uuid(&core->id.uuid), ff_int8(now_ms)).count > 0;
 }
 
 static bool

@@ -71,6 +71,9 @@ extern void ff_grant_require(const FfCore *core, const FfGrant *grant, const cha
 /* Delete the execution's grants: used, or void. */
 extern void ff_grant_drop(FfCore *core);
 
+/* Delete one grant of the execution, if it ran out; false if it has not, or is not there. */
+extern bool ff_grant_drop_expired(FfCore *core, const bytea *grant_id, int64 now_ms);
+
 /* True for a text that has the form of a key. */
 extern bool ff_grant_key_is_valid(const char *key);
 

@@ -1,0 +1,62 @@
+/*
+ * duty.h - what each reconciler does, and one batch of it.
+ *
+ * A reconciler either works row by row: `due` selects the keys of what is due,
+ * oldest first, and `apply` locks what one key names (SKIP LOCKED), looks again
+ * under the lock and applies the effect; or as a whole, by `sweep`. `next` gives
+ * the least instant at which something is due. One without `due` and `sweep`
+ * belongs to a family that is not built yet.
+ */
+#ifndef FF_DUTY_H
+#define FF_DUTY_H
+
+#include "base/compat.h"
+
+#include "nodes/pg_list.h"
+
+#include "base/statement.h"
+#include "engine/reconciler.h"
+
+typedef struct FfBatch
+{
+	int64		now_ms;
+	int32		limit;			/* rows to take */
+	int64		passed_over;	/* rows at the head to step over: locked elsewhere, or they raised */
+
+	/* what came of it */
+	int64		processed;		/* rows changed */
+	int64		skipped;		/* locked elsewhere, or no longer due */
+	int64		errors;
+	bool		more;			/* it stopped at the limit */
+	Jsonb	   *details;		/* the owner's own counters; NULL: none */
+} FfBatch;
+
+/* False for the reconcilers of families that are not built yet. */
+extern bool ff_duty_exists(FfReconciler reconciler);
+
+/* True when it works row by row: the next two are for those. */
+extern bool ff_duty_has_rows(FfReconciler reconciler);
+
+/* The keys of what is due, as C strings in the current memory context. */
+extern List *ff_duty_select(FfReconciler reconciler, const FfBatch *batch);
+
+/* Do one; false if it was locked elsewhere or no longer due. */
+extern bool ff_duty_apply(FfReconciler reconciler, const char *key, int64 now_ms);
+
+/* Run one that works as a whole. */
+extern void ff_duty_sweep(FfReconciler reconciler, FfBatch *batch);
+
+/* The least instant at which something is due; unset: nothing is. */
+extern FfInt8 ff_duty_next(FfReconciler reconciler);
+
+/* What is in force of one reconciler: its row of ff_reconciler_state, else the defaults. */
+typedef struct FfDutySettings
+{
+	bool		enabled;
+	int64		interval_ms;
+	int32		batch_size;
+} FfDutySettings;
+
+extern void ff_duty_settings(FfDutySettings settings[FF_RECONCILERS]);
+
+#endif							/* FF_DUTY_H */
