@@ -875,6 +875,11 @@ CREATE INDEX ff_exec_core_blocked_idx ON ff_exec_core (eligibility_state, lane_i
     AND eligibility_state IN ('blocked_by_budget', 'blocked_by_quota', 'blocked_by_route',
                               'blocked_by_lane_state', 'blocked_by_operator');
 
+-- Work that no worker could take, by who might: one look tells of each class.
+CREATE INDEX ff_exec_core_route_idx ON ff_exec_core
+  ((coalesce(namespace, 'default'::text)), lane_id, caps_hash, created_at_ms)
+  WHERE lifecycle_phase = 'runnable' AND eligibility_state = 'blocked_by_route';
+
 CREATE INDEX ff_exec_core_deps_idx ON ff_exec_core (execution_id)
   WHERE lifecycle_phase = 'runnable' AND eligibility_state = 'blocked_by_dependencies';
 
@@ -2486,8 +2491,10 @@ COMMENT ON FUNCTION ff_ping() IS
   'True: the engine answers. unavailable when the library and the installed schema are of different '
   'versions. Touches no table of the engine and works on a standby.';
 
-CREATE FUNCTION ff_check_consistency(max_rows integer DEFAULT 1000)
-  RETURNS TABLE (invariant text, execution_id text, detail text)
+-- Every table is bounded by itself, so that a few executions cost little.
+CREATE FUNCTION ff_violations(
+    after_partition smallint, after_execution uuid, last_partition smallint, last_execution uuid)
+  RETURNS TABLE (invariant text, partition_key smallint, execution_id uuid, detail text)
   LANGUAGE sql STABLE ROWS 10
 BEGIN ATOMIC
   WITH
@@ -2508,7 +2515,11 @@ BEGIN ATOMIC
       FROM ff_exec_core e
       LEFT JOIN ff_attempt a
         ON a.partition_key = e.partition_key AND a.execution_id = e.execution_id
-       AND a.attempt_index = e.attempt_index),
+       AND a.attempt_index = e.attempt_index
+       AND (a.partition_key, a.execution_id) > (after_partition, after_execution)
+       AND (a.partition_key, a.execution_id) <= (last_partition, last_execution)
+     WHERE (e.partition_key, e.execution_id) > (after_partition, after_execution)
+       AND (e.partition_key, e.execution_id) <= (last_partition, last_execution)),
   violation AS (
     SELECT 'vector'::text AS invariant, x.partition_key, x.execution_id,
            pg_catalog.concat_ws(' ', x.lifecycle_phase, x.ownership_state, x.eligibility_state,
@@ -2603,6 +2614,8 @@ BEGIN ATOMIC
                    JOIN ff_exec_core e
                      ON e.partition_key = a.partition_key AND e.execution_id = a.execution_id
                   WHERE a.lease_expires_at_ms IS NOT NULL
+                    AND (a.partition_key, a.execution_id) > (after_partition, after_execution)
+                    AND (a.partition_key, a.execution_id) <= (last_partition, last_execution)
                     AND a.attempt_index <> e.attempt_index
                   GROUP BY a.partition_key, a.execution_id) o
         ON o.partition_key = x.partition_key AND o.execution_id = x.execution_id
@@ -2630,6 +2643,8 @@ BEGIN ATOMIC
       LEFT JOIN ff_suspension_current s
         ON s.partition_key = x.partition_key AND s.execution_id = x.execution_id
        AND s.closed_at_ms IS NULL
+       AND (s.partition_key, s.execution_id) > (after_partition, after_execution)
+       AND (s.partition_key, s.execution_id) <= (last_partition, last_execution)
      WHERE (x.lifecycle_phase = 'suspended') <> (s.execution_id IS NOT NULL)
     UNION ALL
     SELECT 'grant', x.partition_key, x.execution_id, 'pending_claim without a claim grant'
@@ -2647,6 +2662,8 @@ BEGIN ATOMIC
       FROM x
       LEFT JOIN (SELECT a.partition_key, a.execution_id, max(a.attempt_index) AS top
                    FROM ff_attempt a
+                  WHERE (a.partition_key, a.execution_id) > (after_partition, after_execution)
+                    AND (a.partition_key, a.execution_id) <= (last_partition, last_execution)
                   GROUP BY a.partition_key, a.execution_id) t
         ON t.partition_key = x.partition_key AND t.execution_id = x.execution_id
      WHERE x.attempt_state IN ('running_attempt', 'attempt_interrupted') AND NOT x.attempted
@@ -2660,7 +2677,9 @@ BEGIN ATOMIC
                    a.lease_epoch <= pg_catalog.lag(a.lease_epoch) OVER (
                      PARTITION BY a.partition_key, a.execution_id
                      ORDER BY a.attempt_index) AS falls
-              FROM ff_attempt a) r
+              FROM ff_attempt a
+             WHERE (a.partition_key, a.execution_id) > (after_partition, after_execution)
+               AND (a.partition_key, a.execution_id) <= (last_partition, last_execution)) r
      GROUP BY r.partition_key, r.execution_id
     HAVING bool_or(r.falls)
     UNION ALL
@@ -2671,6 +2690,8 @@ BEGIN ATOMIC
         ON w.partition_key = x.partition_key AND w.execution_id = x.execution_id
      WHERE x.ended
        AND w.state IN ('pending', 'active')
+       AND (w.partition_key, w.execution_id) > (after_partition, after_execution)
+       AND (w.partition_key, w.execution_id) <= (last_partition, last_execution)
      GROUP BY x.partition_key, x.execution_id, x.lifecycle_phase
     UNION ALL
     SELECT 'edge_group', g.partition_key, g.downstream_eid,
@@ -2685,14 +2706,32 @@ BEGIN ATOMIC
              FROM ff_edge e
             WHERE e.partition_key = g.partition_key AND e.flow_id = g.flow_id
               AND e.downstream_eid = g.downstream_eid) n
-     WHERE g.total_count IS NOT NULL
+     WHERE g.partition_key BETWEEN after_partition AND last_partition
+       AND (g.partition_key, g.downstream_eid) > (after_partition, after_execution)
+       AND (g.partition_key, g.downstream_eid) <= (last_partition, last_execution)
+       AND g.total_count IS NOT NULL
        AND (g.success_count <> n.satisfied
             OR g.fail_count + g.skip_count <> n.impossible
             OR g.staged_count <> n.staged))
   SELECT v.invariant,
+         v.partition_key,
+         v.execution_id,
+         v.detail
+    FROM violation v;
+END;
+COMMENT ON FUNCTION ff_violations(smallint, uuid, smallint, uuid) IS
+  'The violations of ff_check_consistency among executions by (partition_key, execution_id): those '
+  'after the first pair, up to the second. Internal.';
+
+CREATE FUNCTION ff_check_consistency(max_rows integer DEFAULT 1000)
+  RETURNS TABLE (invariant text, execution_id text, detail text)
+  LANGUAGE sql STABLE ROWS 10
+BEGIN ATOMIC
+  SELECT v.invariant,
          ff_execution_id(v.partition_key::integer, v.execution_id),
          v.detail
-    FROM violation v
+    FROM ff_violations(-1::smallint, '00000000-0000-0000-0000-000000000000'::uuid, 256::smallint,
+                       'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid) v
    ORDER BY ff_execution_id(v.partition_key::integer, v.execution_id) COLLATE pg_catalog."C",
             v.invariant COLLATE pg_catalog."C"
    LIMIT ff_in_range(max_rows, 'max_rows', 1, 100000);
@@ -2756,6 +2795,59 @@ COMMENT ON FUNCTION ff_stats_reset() IS
 $$Set every counter of ff_stats in this database to 0. Access: operator.
 
 At once, whatever becomes of the transaction. Gauges, and the numbers of ff_reconciler_status, stay. Does nothing where the library is not preloaded. Raises nothing.$$;
+
+------------------------------------------------------------------------------------------------
+-- Reconcilers: what keeps things true (access: operator; the status also reader)
+------------------------------------------------------------------------------------------------
+
+CREATE FUNCTION ff_reconcile(
+    reconciler   text    DEFAULT NULL,
+    max_rows     integer DEFAULT NULL,
+    namespace    text    DEFAULT NULL,
+    instance_tag text    DEFAULT NULL)
+  RETURNS TABLE (name text, processed bigint, skipped bigint, errors bigint, more boolean,
+                 next_due_at timestamptz, details jsonb)
+  LANGUAGE c VOLATILE ROWS 23
+  AS 'MODULE_PATHNAME', 'ff_reconcile';
+COMMENT ON FUNCTION ff_reconcile(text, integer, text, text) IS
+$$Do what is due by the clock: one pass of a reconciler, or of every enabled one in order. Needs no background worker and no preloaded library: called by a scheduler, each second or each minute, it drives the engine. Access: operator.
+
+reconciler: its name, as ff_reconciler_status lists them, enabled or not; default: all enabled ones. max_rows: 1..100000 of each; default its batch size. namespace, instance_tag: executions of these alone, where executions are worked on; default any.
+
+Returns a row per reconciler. processed: rows changed; skipped: rows locked elsewhere (it never waits for one; the next pass takes them), no longer due, or filtered out; errors: rows that raised, each undone by itself and told in a WARNING with its SQLSTATE and id; more: it stopped at max_rows; next_due_at: the next instant at which something is due, NULL if nothing is or its interval alone decides; details: counters of its own, {"unavailable": true} for one that this version does not have.
+
+Everything happens in the caller's transaction, safe in any number of sessions at once and beside the worker. Raises invalid_input; unavailable on a standby and for the name of a reconciler that this version does not have.$$;
+
+CREATE FUNCTION ff_set_reconciler(
+    name        text,
+    enabled     boolean DEFAULT NULL,
+    interval_ms bigint  DEFAULT NULL,
+    batch_size  integer DEFAULT NULL)
+  RETURNS TABLE (outcome text, name text, enabled boolean, interval_ms bigint, batch_size integer)
+  LANGUAGE c VOLATILE ROWS 1
+  AS 'MODULE_PATHNAME', 'ff_set_reconciler';
+COMMENT ON FUNCTION ff_set_reconciler(text, boolean, bigint, integer) IS
+$$Switch a reconciler on or off, set how often it runs and how much it takes at a time. Survives restarts and dumps. Access: operator.
+
+enabled: off, neither the worker nor ff_reconcile() runs it; ff_reconcile by its name does. interval_ms: milliseconds between two runs at most, 20..3600000, 0: its default. batch_size: rows at a time, 1..10000, 0: its default. NULL keeps what is set.
+
+Returns one row: outcome changed or unchanged, and what holds now. The worker follows when this commits. Raises invalid_input, also for an unknown name; unavailable on a standby.$$;
+
+CREATE FUNCTION ff_reconciler_status()
+  RETURNS TABLE (name text, enabled boolean, interval_ms bigint, batch_size integer,
+                 last_run_at timestamptz, last_good_at timestamptz,
+                 last_duration_ms double precision, last_processed bigint, last_errors bigint,
+                 runs bigint, processed bigint, errors bigint, last_sqlstate text,
+                 last_error_at timestamptz, parked_rows integer, backoff_until timestamptz,
+                 next_run_at timestamptz, next_due_at timestamptz)
+  LANGUAGE c VOLATILE ROWS 23
+  AS 'MODULE_PATHNAME', 'ff_reconciler_status';
+COMMENT ON FUNCTION ff_reconciler_status() IS
+$$The reconcilers in the order in which they run, with the settings in force and how their passes went. Access: operator, reader.
+
+last_good_at: the last pass without errors. runs, processed, errors: sums over passes. last_sqlstate, last_error_at: the last error. parked_rows: rows that the worker leaves out for a while, since they failed again and again; backoff_until: it waits after a pass that failed as a whole; next_run_at: when the worker runs it. next_due_at: the next instant at which something is due, NULL if nothing is or its interval alone decides.
+
+While a worker runs it is the worker's own account. Else it is what ff_reconcile noted: every pass that did something or met an error, and of those that found nothing one a minute.$$;
 
 ------------------------------------------------------------------------------------------------
 -- Access sets (access: owner)
@@ -2857,7 +2949,7 @@ SELECT DISTINCT
     subscribe_operator_events, subscribe_instance_tags, subscribe_worker_events,
     poll_subscription, ack_subscription, list_subscriptions, reconciler_status, stats'),
   ('owner',
-   'hmac_sign, hmac_verify, grant_access, revoke_access, page, in_range')) AS listed (access, names)
+   'hmac_sign, hmac_verify, grant_access, revoke_access, page, in_range, violations')) AS listed (access, names)
   JOIN (VALUES ('submitter'::text), ('worker'), ('signaler'), ('operator'), ('reader'),
                ('owner')) AS s (access)
     ON s.access = listed.access

@@ -127,7 +127,10 @@ ff_none(void)
 	return (FfInt8) {.value = 0,.isset = false};
 }
 
-/* Connect and disconnect SPI; only call.c uses these. */
+/*
+ * Connect and disconnect SPI: call.c around a call, and background/duty.c around
+ * each row inside one, so that what the row's statements returned goes with it.
+ */
 extern void ff_statement_connect(void);
 extern void ff_statement_disconnect(void);
 
