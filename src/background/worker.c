@@ -78,6 +78,7 @@ set_own_settings(void)
 		{"enable_seqscan", "off"},
 		{"enable_bitmapscan", "off"},
 		{"enable_sort", "off"},
+		{"jit", "off"},
 		{"lock_timeout", "1s"},
 		{"statement_timeout", "0"},
 		{"default_transaction_isolation", "read committed"},
