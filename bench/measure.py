@@ -195,11 +195,14 @@ def print_columns(table):
         print("  ".join(text.ljust(width) for text, width in zip(line, widths)).rstrip())
 
 
-def print_table(facts, rows):
+def print_facts(facts):
     print(f"{facts['server'].split(' on ')[0]}, {facts['cores']} cores shared with pgbench, "
           f"data on {facts['filesystem']}; {facts['date']}")
     print(", ".join(f"{name} {value or 'empty'}" for name, value in sorted(facts["settings"].items())))
-    print(f"{facts['options']['waiting']} waiting at the start of each run; median (min-max) of "
+
+
+def print_table(facts, rows):
+    print(f"\n{facts['options']['waiting']} waiting at the start of each run; median (min-max) of "
           f"{facts['options']['rounds']} runs of {facts['options']['seconds']} s, sides by turns; "
           "ratios of runs in the same turn\n")
 
@@ -267,6 +270,7 @@ def main():
                     "retry_share": sum(r["retries"] + r["failed"] for r in mine) / max(1, sum(r["cycles"] for r in mine)),
                     "runs": mine,
                 })
+    print_facts(facts)
     if rows:
         print_table(facts, rows)
     if deliveries:

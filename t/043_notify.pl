@@ -65,7 +65,7 @@ sub hears
 sub next_event
 {
 	my ($outbox) = @_;
-	return 1 + $actor->ask("SELECT coalesce(max(event_id), 0) FROM ${outbox}_event");
+	return $actor->ask("SELECT last_value + is_called::integer FROM ${outbox}_event_event_id_seq");
 }
 
 # --- The modes.
