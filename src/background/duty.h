@@ -40,7 +40,7 @@ extern bool ff_duty_has_rows(FfReconciler reconciler);
 /* True when its keys begin with the id of an execution. */
 extern bool ff_duty_has_executions(FfReconciler reconciler);
 
-/* The keys of what is due, as C strings in the current memory context. */
+/* The keys of what is due, as C strings; they live until SPI is disconnected. */
 extern List *ff_duty_select(FfReconciler reconciler, const FfBatch *batch);
 
 /* Do one; false if it was locked elsewhere or no longer due. */

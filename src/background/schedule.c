@@ -208,17 +208,30 @@ apply(Step *step, const char *key)
 	}
 }
 
+/* Keys are to outlive the transaction, in case it fails. */
+static List *
+keep_keys(List *keys)
+{
+	MemoryContext old = MemoryContextSwitchTo(pass_context);
+	List	   *kept = NIL;
+	ListCell   *cell;
+
+	foreach(cell, keys)
+		kept = lappend(kept, pstrdup(lfirst(cell)));
+	MemoryContextSwitchTo(old);
+	return kept;
+}
+
 static bool
 apply_batch(void *arg)
 {
 	Step	   *step = arg;
 	FfBatch    *batch = &step->batch;
-	MemoryContext old = MemoryContextSwitchTo(pass_context);
 	ListCell   *cell;
 
 	if (ff_duty_has_rows(step->reconciler))
 	{
-		step->keys = ff_duty_select(step->reconciler, batch);
+		step->keys = keep_keys(ff_duty_select(step->reconciler, batch));
 		batch->more = list_length(step->keys) >= batch->limit;
 		foreach(cell, step->keys)
 		{
@@ -232,7 +245,6 @@ apply_batch(void *arg)
 		ff_duty_sweep(step->reconciler, batch);
 	if (!batch->more)
 		step->next = ff_duty_next(step->reconciler);
-	MemoryContextSwitchTo(old);
 	return true;
 }
 
