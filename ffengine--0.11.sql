@@ -2744,6 +2744,252 @@ max_rows: 1-100000, else invalid_input. invariant: vector, public_state, ended, 
 One snapshot of everything: minutes on a large database, harmless beside running work.$$;
 
 ------------------------------------------------------------------------------------------------
+-- Events: positions and the horizon (access: reader; the horizon: operator too)
+------------------------------------------------------------------------------------------------
+
+CREATE FUNCTION ff_event_cursor(stream text, start_at text DEFAULT 'latest') RETURNS bytea
+  LANGUAGE c STABLE
+  AS 'MODULE_PATHNAME', 'ff_event_cursor';
+COMMENT ON FUNCTION ff_event_cursor(text, text) IS
+$$A cursor to begin reading an outbox at. Access: reader.
+
+stream: completion, lease_history, signal_delivery, operator_events, instance_tags or worker_registry. start_at: latest (behind all that can be read now) or earliest (before the oldest event kept). Returns 22 bytes; those of one outbox sort in reading order. Raises invalid_input.$$;
+
+CREATE FUNCTION ff_decode_event_cursor(cursor bytea)
+  RETURNS TABLE (stream text, era bigint, xact_id xid8, event_id bigint)
+  LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE ROWS 1
+  AS 'MODULE_PATHNAME', 'ff_decode_event_cursor';
+COMMENT ON FUNCTION ff_decode_event_cursor(bytea) IS
+$$What is inside a cursor, to look at: the outbox, the era (a hash of the cluster that it belongs to), the writing transaction and the event up to which everything was read. Access: reader.
+
+Of the older form of 9 bytes only event_id. NULL and an empty one give no row. Raises invalid_offset for bytes that are no cursor; compares them with nothing.$$;
+
+CREATE FUNCTION ff_event_horizon()
+  RETURNS TABLE (horizon xid8, next_xid xid8, holder_pid integer, holder_database text,
+                 holder_kind text, holder_since timestamptz)
+  LANGUAGE c VOLATILE ROWS 1
+  AS 'MODULE_PATHNAME', 'ff_event_horizon';
+COMMENT ON FUNCTION ff_event_horizon() IS
+$$Up to where events can be read, and who holds that back. Access: reader, operator.
+
+Returns one row. horizon: events of transactions below it are read, those of others have to wait. next_xid: the transaction id that is given out next. holder_*: the oldest transaction that has written something, anywhere in the cluster, and not ended; NULL if there is none, and on a standby, where it cannot be named. holder_kind: backend (holder_pid is its process) or prepared (holder_since is when it was). End it, and the events come.$$;
+
+------------------------------------------------------------------------------------------------
+-- Events: reading (access: reader)
+------------------------------------------------------------------------------------------------
+
+CREATE FUNCTION ff_subscribe_completion(
+    cursor        bytea   DEFAULT NULL,
+    namespace     text    DEFAULT NULL,
+    instance_tag  text    DEFAULT NULL,
+    partition_key integer DEFAULT NULL,
+    max_rows      integer DEFAULT 256,
+    block_ms      bigint  DEFAULT 0)
+  RETURNS TABLE (next_cursor bytea, event_id bigint, execution_id text,
+                 flow_id uuid, outcome text,
+                 namespace text, instance_tag text, partition_key integer,
+                 occurred_at timestamptz)
+  LANGUAGE c VOLATILE ROWS 256
+  AS 'MODULE_PATHNAME', 'ff_subscribe_completion';
+COMMENT ON FUNCTION ff_subscribe_completion(bytea, text, text, integer, integer, bigint) IS
+$$How executions ended: success, failed, cancelled, expired or skipped; and resumable, when a suspended one may go on. Access: reader.
+
+flow_id: NULL for an execution outside a flow.
+
+cursor: next_cursor of the last row read, or what ff_event_cursor gave; NULL: what comes from now on. Keep it in the transaction that handles the events. namespace, instance_tag, partition_key (0-255): only events that have this value. max_rows: 1-10000. block_ms: 0-30000, how long to wait where there is nothing; counts as 0 at REPEATABLE READ and above, and in a transaction that has written something.
+
+Rows come in the order of positions, each exactly once, whatever order transactions commit in: an event shows when every transaction that began writing before its own has ended. A transaction does not see its own. An event of a filter that seldom matches: take ff_event_cursor first, and go on from there when no row comes back.
+
+Raises invalid_input, and invalid_offset for a cursor that is malformed, of another outbox, from before a restore or upgrade, or before events that were trimmed; then start from ff_event_cursor with earliest.$$;
+
+CREATE FUNCTION ff_subscribe_lease_history(
+    cursor        bytea   DEFAULT NULL,
+    namespace     text    DEFAULT NULL,
+    instance_tag  text    DEFAULT NULL,
+    partition_key integer DEFAULT NULL,
+    max_rows      integer DEFAULT 256,
+    block_ms      bigint  DEFAULT 0)
+  RETURNS TABLE (next_cursor bytea, event_id bigint, execution_id text,
+                 event_type text, lease_id uuid, lease_epoch bigint,
+                 attempt_index integer, worker_instance_id text, revoked_by text, reason text,
+                 namespace text, instance_tag text, partition_key integer,
+                 occurred_at timestamptz)
+  LANGUAGE c VOLATILE ROWS 256
+  AS 'MODULE_PATHNAME', 'ff_subscribe_lease_history';
+COMMENT ON FUNCTION ff_subscribe_lease_history(bytea, text, text, integer, integer, bigint) IS
+$$Leases acquired, renewed, expired, reclaimed and revoked. Access: reader.
+
+worker_instance_id: who holds it; of an expired or revoked one who held it, of a reclaimed one the new holder. revoked_by: worker, operator, reconciler or backend. lease_id: NULL where none is known.
+
+Arguments, paging, waiting and errors as for ff_subscribe_completion.$$;
+
+CREATE FUNCTION ff_subscribe_signal_delivery(
+    cursor        bytea   DEFAULT NULL,
+    namespace     text    DEFAULT NULL,
+    instance_tag  text    DEFAULT NULL,
+    partition_key integer DEFAULT NULL,
+    max_rows      integer DEFAULT 256,
+    block_ms      bigint  DEFAULT 0)
+  RETURNS TABLE (next_cursor bytea, event_id bigint, execution_id text,
+                 signal_id uuid, waitpoint_id uuid, source_identity text, effect text,
+                 namespace text, instance_tag text, partition_key integer,
+                 occurred_at timestamptz)
+  LANGUAGE c VOLATILE ROWS 256
+  AS 'MODULE_PATHNAME', 'ff_subscribe_signal_delivery';
+COMMENT ON FUNCTION ff_subscribe_signal_delivery(bytea, text, text, integer, integer, bigint) IS
+$$Signals that were accepted or recognized as duplicates, and timeouts. Access: reader.
+
+effect: satisfied, appended, ignored, buffered, deduped, timed_out or escalated.
+
+Arguments, paging, waiting and errors as for ff_subscribe_completion.$$;
+
+CREATE FUNCTION ff_subscribe_operator_events(
+    cursor        bytea   DEFAULT NULL,
+    namespace     text    DEFAULT NULL,
+    instance_tag  text    DEFAULT NULL,
+    partition_key integer DEFAULT NULL,
+    max_rows      integer DEFAULT 256,
+    block_ms      bigint  DEFAULT 0)
+  RETURNS TABLE (next_cursor bytea, event_id bigint, execution_id text,
+                 event_type text, flow_id uuid, details jsonb,
+                 namespace text, instance_tag text, partition_key integer,
+                 occurred_at timestamptz)
+  LANGUAGE c VOLATILE ROWS 256
+  AS 'MODULE_PATHNAME', 'ff_subscribe_operator_events';
+COMMENT ON FUNCTION ff_subscribe_operator_events(bytea, text, text, integer, integer, bigint) IS
+$$What operators did: priority_changed, replayed, execution_cancelled, lease_revoked, flow_cancel_requested. Access: reader.
+
+flow_id: of an event that concerns a whole flow, which has no execution_id.
+
+Arguments, paging, waiting and errors as for ff_subscribe_completion.$$;
+
+CREATE FUNCTION ff_subscribe_instance_tags(
+    cursor        bytea   DEFAULT NULL,
+    namespace     text    DEFAULT NULL,
+    instance_tag  text    DEFAULT NULL,
+    partition_key integer DEFAULT NULL,
+    max_rows      integer DEFAULT 256,
+    block_ms      bigint  DEFAULT 0)
+  RETURNS TABLE (next_cursor bytea, event_id bigint, execution_id text,
+                 event_type text, tag text,
+                 namespace text, instance_tag text, partition_key integer,
+                 occurred_at timestamptz)
+  LANGUAGE c VOLATILE ROWS 256
+  AS 'MODULE_PATHNAME', 'ff_subscribe_instance_tags';
+COMMENT ON FUNCTION ff_subscribe_instance_tags(bytea, text, text, integer, integer, bigint) IS
+$$The instance tag (the tag that ffengine.instance_tag_key names) attached to executions and cleared. Access: reader.
+
+tag: its value. One that is replaced is cleared, then attached.
+
+Arguments, paging, waiting and errors as for ff_subscribe_completion.$$;
+
+CREATE FUNCTION ff_subscribe_worker_events(
+    cursor        bytea   DEFAULT NULL,
+    namespace     text    DEFAULT NULL,
+    instance_tag  text    DEFAULT NULL,
+    partition_key integer DEFAULT NULL,
+    max_rows      integer DEFAULT 256,
+    block_ms      bigint  DEFAULT 0)
+  RETURNS TABLE (next_cursor bytea, event_id bigint, execution_id text,
+                 event_kind text, worker_instance_id text, reason text,
+                 namespace text, instance_tag text, partition_key integer,
+                 occurred_at timestamptz)
+  LANGUAGE c VOLATILE ROWS 256
+  AS 'MODULE_PATHNAME', 'ff_subscribe_worker_events';
+COMMENT ON FUNCTION ff_subscribe_worker_events(bytea, text, text, integer, integer, bigint) IS
+$$Workers registered, heartbeat, marked_dead, ttl_swept. Access: reader.
+
+execution_id and instance_tag are NULL.
+
+Arguments, paging, waiting and errors as for ff_subscribe_completion.$$;
+
+------------------------------------------------------------------------------------------------
+-- Events: durable subscriptions and trimming
+------------------------------------------------------------------------------------------------
+
+CREATE FUNCTION ff_create_subscription(
+    name     text,
+    stream   text,
+    filter   jsonb DEFAULT '{}',
+    start_at text  DEFAULT 'latest',
+    cursor   bytea DEFAULT NULL)
+  RETURNS TABLE (outcome text, cursor bytea)
+  LANGUAGE c VOLATILE ROWS 1
+  AS 'MODULE_PATHNAME', 'ff_create_subscription';
+COMMENT ON FUNCTION ff_create_subscription(text, text, jsonb, text, bytea) IS
+$$Keep a consumer's place in an outbox in the database, and its events until they were acknowledged. Access: operator.
+
+name: 1-128 bytes. stream: as for ff_event_cursor. filter: all keys optional: namespace, instance_tag, execution_id, flow_id (strings), partition_key (0-255), event_types (array of outcomes, event types, effects or event kinds); an event is wanted when all of them fit. start_at: latest or earliest. cursor: start behind it instead.
+
+Returns one row: outcome created; or exists, when a subscription of this name, stream and filter is there: nothing changes. cursor: where it stands. Raises invalid_input, also where the name has another definition, and invalid_offset for the cursor.$$;
+
+CREATE FUNCTION ff_poll_subscription(
+    name     text,
+    max_rows integer DEFAULT 256,
+    block_ms bigint  DEFAULT 0,
+    cursor   bytea   DEFAULT NULL)
+  RETURNS TABLE (next_cursor bytea, event_id bigint, event_type text, execution_id text,
+                 flow_id uuid, namespace text, instance_tag text, occurred_at timestamptz,
+                 body jsonb)
+  LANGUAGE c VOLATILE ROWS 256
+  AS 'MODULE_PATHNAME', 'ff_poll_subscription';
+COMMENT ON FUNCTION ff_poll_subscription(text, integer, bigint, bytea) IS
+$$The next events of a subscription that were not acknowledged. Access: reader.
+
+max_rows: 1-10000. block_ms: 0-30000, how long to wait where there is nothing, as for ff_subscribe_completion. cursor: read on behind it, ahead of acknowledging.
+
+event_type: outcome, event_type, effect or event_kind of the row; body: its other columns as an object. Writes and locks nothing: polled again it gives the same events, to two consumers of one name as well. Acknowledge next_cursor of the last row that was handled, in the transaction that handles it: then each is handled exactly once.
+
+Raises not_found, invalid_input, and invalid_offset for the cursor, or where events were trimmed by force that it had not acknowledged: go on with what is kept by acknowledging the cursor of earliest with allow_rewind.$$;
+
+CREATE FUNCTION ff_ack_subscription(
+    name         text,
+    cursor       bytea,
+    allow_rewind boolean DEFAULT false)
+  RETURNS TABLE (outcome text, cursor bytea)
+  LANGUAGE c VOLATILE ROWS 1
+  AS 'MODULE_PATHNAME', 'ff_ack_subscription';
+COMMENT ON FUNCTION ff_ack_subscription(text, bytea, boolean) IS
+$$Everything up to a cursor is done with. Access: reader.
+
+cursor: next_cursor of a row that ff_poll_subscription gave. allow_rewind: an earlier cursor moves the subscription back, to read again. Returns one row: outcome acked, or behind, when the cursor is an earlier one and nothing changes; cursor: where the subscription stands.
+
+Locks the subscription until the transaction ends; a rollback takes the acknowledgement back. Raises not_found, invalid_offset (NULL, empty, malformed, of another outbox or era, before events that were trimmed) and invalid_input (behind what can be read).$$;
+
+CREATE FUNCTION ff_drop_subscription(name text) RETURNS boolean
+  LANGUAGE c VOLATILE
+  AS 'MODULE_PATHNAME', 'ff_drop_subscription';
+COMMENT ON FUNCTION ff_drop_subscription(text) IS
+$$Forget a subscription; it holds no events back any more. Access: operator.
+
+Returns whether it existed. Raises invalid_input for a malformed name.$$;
+
+CREATE FUNCTION ff_list_subscriptions()
+  RETURNS TABLE (name text, stream text, filter jsonb, cursor bytea, created_at timestamptz,
+                 acked_at timestamptz, oldest_unacked_at timestamptz, events_lost boolean)
+  LANGUAGE c VOLATILE ROWS 10
+  AS 'MODULE_PATHNAME', 'ff_list_subscriptions';
+COMMENT ON FUNCTION ff_list_subscriptions() IS
+$$The durable subscriptions, by the bytes of their names. Access: reader.
+
+cursor: where it stands. acked_at: the last acknowledgement; NULL = none yet. oldest_unacked_at: when the oldest event happened that it wants and did not acknowledge; NULL = it has them all. events_lost: events were trimmed by force that it had not acknowledged.$$;
+
+CREATE FUNCTION ff_trim_outbox(
+    stream   text,
+    before   timestamptz,
+    max_rows integer DEFAULT 10000,
+    force    boolean DEFAULT false)
+  RETURNS bigint
+  LANGUAGE c VOLATILE
+  AS 'MODULE_PATHNAME', 'ff_trim_outbox';
+COMMENT ON FUNCTION ff_trim_outbox(text, timestamptz, integer, boolean) IS
+$$Delete an outbox's oldest events, as the reconciler outbox_trimmer does by the settings outbox_retention_ms and outbox_max_retention_ms. Access: operator.
+
+stream: as for ff_event_cursor. before: events recorded before this instant. max_rows: 1-1000000. force: also events that a durable subscription has not acknowledged, which then shows events_lost.
+
+Goes from the oldest on and stops at the first event to keep: a later one, a completion that is not dispatched yet whatever force says, or, unless forced, one that a subscription still wants and that is not older than outbox_max_retention_ms. Moves each subscription over events that its filter does not match first. Returns how many were deleted. Waits for another session that trims the same outbox. Raises invalid_input.$$;
+
+------------------------------------------------------------------------------------------------
 -- The background worker (access: operator)
 ------------------------------------------------------------------------------------------------
 
