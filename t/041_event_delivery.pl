@@ -18,7 +18,7 @@ use Test::More;
 use Time::HiRes qw(time usleep);
 
 use constant WRITERS => 16;
-use constant TRANSACTIONS => $ENV{FF_EVENTS_TRANSACTIONS} // 30;
+use constant TRANSACTIONS => $ENV{FF_EVENTS_TRANSACTIONS} // 45;
 use constant MOST_SECONDS => 120;
 
 my $seed = $ENV{FF_EVENTS_SEED} // 4711;
@@ -208,7 +208,7 @@ rows('CREATE DATABASE other');
 deliver('preloaded', hold => 1);
 deliver('killed', kill => 2);
 is_consistent($node);
-log_is_clean($node, allow => qr/terminated by signal 9|because of crash|in recovery mode|starting up/);
+log_is_clean($node, allow => qr/terminated by signal 9|because of crash|in recovery mode|starting up|not yet accepting/);
 $node->stop;
 
 $node = node_with_extension('plain', conf => \@conf);
