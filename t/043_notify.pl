@@ -234,7 +234,7 @@ sub create_claimed
 
 	$node->safe_psql('postgres', <<"SQL");
 DROP TABLE IF EXISTS work;
-SELECT count(*) FROM generate_series(1, $n), ff_create_execution('l');
+SELECT count(*) FROM (SELECT ff_create_execution('l') FROM generate_series(1, $n)) c;
 CREATE TABLE work AS SELECT row_number() OVER () AS n, handle FROM ff_claim('l', 'w', 'w-1', max_claims => $n);
 SQL
 	return;
@@ -282,9 +282,9 @@ $holder->ask('BEGIN; SELECT pg_current_xact_id();');
 $actor->ask('SELECT ff_complete(handle) FROM work');
 ok(until_true(PATIENCE, sub { output('held') =~ /^notified/m }), 'horizon held: the listener is told');
 usleep(SILENCE * 1_000_000);
-unlike(output('held'), qr/^read/m, 'and cannot read yet');
+unlike(output('held'), qr/^read /m, 'and cannot read yet');
 $holder->ask('ROLLBACK');
-ok(until_true(2, sub { output('held') =~ /^read/m }), 'the holder gone: told again, it reads, without another commit');
+ok(until_true(2, sub { output('held') =~ /^read /m }), 'the holder gone: told again, it reads, without another commit');
 $holder->end;
 stop_client('held');
 
