@@ -115,6 +115,20 @@ UPDATE ff_attempt SET outcome = 'lease_expired_reclaimable' WHERE execution_id =
 SELECT claim_kind, handle AS h FROM ff_claim('$tag', 'w', 'w-4', '{a,b}') \\gset
 \\echo :claim_kind
 SELECT outcome FROM ff_complete(:'h');
+SELECT ff_event_cursor('completion', 'earliest') AS c \\gset
+SELECT count(*) FROM ff_subscribe_completion(:'c');
+SELECT count(*) FROM ff_subscribe_completion(:'c', partition_key => 7);
+SELECT count(*) FROM ff_subscribe_completion(:'c', namespace => 'default');
+SELECT count(*) FROM ff_subscribe_completion(:'c', namespace => 'default', instance_tag => 'i', partition_key => 7);
+SELECT count(*) FROM ff_subscribe_completion('\\x020000000000000000', block_ms => 20, namespace => 'nosuch');
+SELECT count(*) FROM ff_create_subscription('$tag', 'operator_events', '{"event_types": ["replayed"]}', 'earliest');
+INSERT INTO ff_operator_event (partition_key, execution_id, event_type, occurred_at_ms)
+SELECT 7, gen_random_uuid(), 'lease_revoked', 1 FROM generate_series(1, 100);
+SELECT count(*) FROM ff_poll_subscription('$tag');
+SELECT ff_trim_outbox('operator_events', now() + interval '1 hour', 50) AS trimmed;
+SELECT a.outcome FROM ff_ack_subscription('$tag', ff_event_cursor('operator_events')) a;
+SELECT count(*) FROM ff_list_subscriptions();
+SELECT ff_drop_subscription('$tag');
 SQL
 	$sql .= seed_key('public') . workflow('public', "$tag flow") if $has_suspend;
 	return $sql;

@@ -234,7 +234,7 @@ sub create_claimed
 
 	$node->safe_psql('postgres', <<"SQL");
 DROP TABLE IF EXISTS work;
-SELECT ff_create_execution('l') FROM generate_series(1, $n);
+SELECT count(*) FROM (SELECT ff_create_execution('l') FROM generate_series(1, $n)) c;
 CREATE TABLE work AS SELECT row_number() OVER () AS n, handle FROM ff_claim('l', 'w', 'w-1', max_claims => $n);
 SQL
 	return;
