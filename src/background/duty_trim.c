@@ -100,8 +100,8 @@ const FfDuty ff_duty_dedup_trimmer = {
 };
 
 /*
- * hmac_kid_gc. There are few keys. One that is kept for an open waitpoint is not
- * what the next look waits for.
+ * hmac_kid_gc. There are few keys, found by their names. One that is kept for an
+ * open waitpoint is not what the next look waits for.
  */
 
 #define GRACE "86400000"
@@ -115,7 +115,7 @@ FF_STATEMENT("due_kids", "bigint, bigint, bigint",
 static FfStatement next_kid =
 FF_STATEMENT("next_kid", "",
 			 "SELECT min(k.expires_at_ms) + " GRACE " FROM @extschema@." RETIRED
-			 " > @extschema@.ff_server_time_ms()");
+			 " > @extschema@.ff_server_time_ms() AND k.kid >= ''");
 
 static FfStatement drop_kid =
 FF_STATEMENT("drop_kid", "text, bigint",
