@@ -10,7 +10,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 use Time::HiRes qw(usleep);
 
-my $node = node_with_extension('reconcile', schema => 'ff');
+my $node = node_with_extension('reconcile', schema => 'ff', init => { allows_streaming => 1 });
 
 sub rows
 {
@@ -151,6 +151,26 @@ is(join("\n", sort split /\n/, $node->safe_psql('restored', "SET search_path = f
 is($node->safe_psql('restored', 'SELECT count(*) FROM ff.ff_reconciler_state'), '2', 'what nobody changed stays at home');
 is($node->safe_psql('restored', "SELECT processed FROM ff.ff_reconcile('lease_expiry', 1000)"), '1',
 	'a lease that lapsed is found in the copy');
+
+# --- A standby is looked at, and nothing runs there; promoted, it goes on where the primary stopped.
+
+$node->backup('copy');
+my $standby = PostgreSQL::Test::Cluster->new('standby');
+$standby->init_from_backup($node, 'copy', has_streaming => 1);
+$standby->start;
+$node->wait_for_catchup($standby);
+for my $call ('ff_reconcile()', q{ff_set_reconciler('unblock', false)})
+{
+	my ($rc, $out, $err) = $standby->psql('postgres', "\\set VERBOSITY sqlstate\nSELECT ff.$call");
+	like($err, qr/ZU001/, "$call is unavailable on a standby");
+}
+is(rows('SELECT count(*), bool_or(next_due_at IS NOT NULL) FROM ff_reconciler_status()', node => $standby), '23|t',
+	'the status is not');
+$standby->promote;
+is(rows(q{SELECT processed FROM ff_reconcile('lease_expiry', 1000)}, node => $standby), '1', 'promoted, it runs');
+is_consistent($standby);
+log_is_clean($standby, allow => qr/terminating walreceiver/);
+$standby->stop;
 
 is_consistent($node);
 is_consistent($node, 'restored');
