@@ -5,41 +5,27 @@
 #include "engine/record.h"
 
 #include "base/error.h"
+#include "base/table.h"
 
-static FfStatement lock_core =
-FF_STATEMENT("lock_core", "smallint, uuid",
-			 "SELECT " FF_CORE_COLUMNS
-			 " FROM @extschema@.ff_exec_core c"
-			 " WHERE c.partition_key = $1 AND c.execution_id = $2"
-			 " FOR NO KEY UPDATE");
+static FfTable core_rows = FF_TABLE("ff_exec_core", "ff_exec_core_pkey", FF_CORE_COLUMNS);
 
-/*
- * Everyone who writes a dependent row holds the execution's lock, and this
- * statement's snapshot is taken after that lock was: what it does not see is
- * not there.
- */
-static FfStatement lock_attempt =
-FF_STATEMENT("lock_attempt", "smallint, uuid, integer",
-			 "SELECT worker_id, worker_instance_id, attempt_id, lease_id, lease_epoch,"
-			 " lease_expires_at_ms, lease_check_at_ms, lease_acquired_at_ms,"
-			 " lease_renewed_at_ms, lease_lost_at_ms, started_at_ms, terminal_at_ms,"
-			 " suspended_at_ms, outcome, timeout_at_ms, timeout_left_ms, failure_reason,"
-			 " failure_category, raw_fields,"
-			 " EXISTS (SELECT FROM @extschema@.ff_claim_grant g"
-			 "  WHERE g.partition_key = $1 AND g.execution_id = $2),"
-			 " EXISTS (SELECT FROM @extschema@.ff_suspension_current s"
-			 "  WHERE s.partition_key = $1 AND s.execution_id = $2),"
-			 " EXISTS (SELECT FROM @extschema@.ff_waitpoint_pending w"
-			 "  WHERE w.partition_key = $1 AND w.execution_id = $2"
-			 "  AND w.state IN ('pending', 'active'))"
-			 " FROM @extschema@.ff_attempt"
-			 " WHERE partition_key = $1 AND execution_id = $2 AND attempt_index = $3"
-			 " FOR NO KEY UPDATE");
+static FfTable attempt_rows =
+FF_TABLE("ff_attempt", "ff_attempt_pkey",
+		 "worker_id, worker_instance_id, attempt_id, lease_id, lease_epoch, lease_expires_at_ms,"
+		 " lease_check_at_ms, lease_acquired_at_ms, lease_renewed_at_ms, lease_lost_at_ms,"
+		 " started_at_ms, terminal_at_ms, suspended_at_ms, outcome, timeout_at_ms,"
+		 " timeout_left_ms, failure_reason, failure_category, raw_fields");
 
-static FfStatement top_epoch =
-FF_STATEMENT("top_epoch", "smallint, uuid",
-			 "SELECT max(lease_epoch) FROM @extschema@.ff_attempt"
-			 " WHERE partition_key = $1 AND execution_id = $2");
+static FfTable epochs = FF_TABLE("ff_attempt", "ff_attempt_pkey", "attempt_index, lease_epoch");
+
+static FfTable grants =
+FF_TABLE("ff_claim_grant", "ff_claim_grant_execution_idx", "execution_id");
+
+static FfTable suspensions =
+FF_TABLE("ff_suspension_current", "ff_suspension_current_pkey", "execution_id");
+
+static FfTable open_waitpoints =
+FF_TABLE("ff_waitpoint_pending", "ff_waitpoint_pending_open_idx", "execution_id");
 
 void
 ff_core_read(FfCore *core, const FfRow *row)
@@ -76,7 +62,7 @@ ff_core_try(FfCore *core, const FfExecutionId *id)
 {
 	FfRow		row;
 
-	if (!ff_statement_row(&lock_core, &row, ff_int2(id->partition), ff_uuid(&id->uuid)))
+	if (!ff_table_lock(&core_rows, &row, ff_int2(id->partition), ff_uuid(&id->uuid)))
 		return false;
 	ff_core_read(core, &row);
 	return true;
@@ -90,6 +76,22 @@ ff_core_lock(FfCore *core, const FfExecutionId *id)
 				 errmsg("execution %s does not exist", ff_execution_id_text(id)));
 }
 
+/*
+ * Everyone who writes a dependent row holds the execution's lock, and these
+ * look on snapshots taken after that lock was: what they do not see is not
+ * there.
+ */
+static int
+find_dependents(const FfCore *core)
+{
+	NullableDatum partition = ff_int2(core->id.partition);
+	NullableDatum execution = ff_uuid(&core->id.uuid);
+
+	return (ff_table_has(&grants, partition, execution) ? FF_HAS_GRANT : 0) |
+		(ff_table_has(&suspensions, partition, execution) ? FF_HAS_SUSPENSION : 0) |
+		(ff_table_has(&open_waitpoints, partition, execution) ? FF_HAS_WAITPOINT : 0);
+}
+
 bool
 ff_attempt_lock(FfAttempt *attempt, FfCore *core, int32 attempt_index)
 {
@@ -99,8 +101,8 @@ ff_attempt_lock(FfAttempt *attempt, FfCore *core, int32 attempt_index)
 	attempt->execution = core->id;
 	attempt->attempt_index = attempt_index;
 	attempt->outcome = FF_NO_OUTCOME;
-	if (!ff_statement_row(&lock_attempt, &row, ff_int2(core->id.partition),
-						  ff_uuid(&core->id.uuid), ff_int4(attempt_index)))
+	if (!ff_table_lock(&attempt_rows, &row, ff_int2(core->id.partition),
+					   ff_uuid(&core->id.uuid), ff_int4(attempt_index)))
 		return false;
 
 	attempt->worker_id = ff_row_cstring(&row, 1);
@@ -122,19 +124,29 @@ ff_attempt_lock(FfAttempt *attempt, FfCore *core, int32 attempt_index)
 	attempt->failure_reason = ff_row_cstring(&row, 17);
 	attempt->failure_category = ff_row_cstring(&row, 18);
 	attempt->raw_fields = ff_row_jsonb(&row, 19);
-	core->dependents = (ff_row_bool(&row, 20) ? FF_HAS_GRANT : 0) |
-		(ff_row_bool(&row, 21) ? FF_HAS_SUSPENSION : 0) |
-		(ff_row_bool(&row, 22) ? FF_HAS_WAITPOINT : 0);
+	core->dependents = find_dependents(core);
 	return true;
 }
 
-int64
-ff_attempt_top_epoch(const FfCore *core)
+FfEpochs
+ff_attempt_epochs(const FfCore *core)
 {
+	FfEpochs	result = {0};
+	FfBound		of_execution[] = {
+		{1, BTEqualStrategyNumber, Int16GetDatum(core->id.partition)},
+		{2, BTEqualStrategyNumber, UUIDPGetDatum(&core->id.uuid)},
+	};
+	FfScan	   *scan = ff_scan_begin(&epochs, of_execution, lengthof(of_execution),
+									 ForwardScanDirection);
 	FfRow		row;
 
-	ff_statement_row(&top_epoch, &row, ff_int2(core->id.partition), ff_uuid(&core->id.uuid));
-	return ff_row_int8(&row, 1);
+	while (ff_scan_next(scan, &row))
+	{
+		result.has_current |= ff_row_int4(&row, 1) == core->attempt_index;
+		result.top = Max(result.top, ff_row_int8(&row, 2));
+	}
+	ff_scan_end(scan);
+	return result;
 }
 
 bool
