@@ -16,7 +16,7 @@ DECLARE
 BEGIN
   PERFORM ff_create_execution('tables', execution_id => id, required_capabilities => '{a}');
   PERFORM ff_complete(c.handle, 'done')
-     FROM ff_claim('tables', 'w', 'w-' || n, capabilities => '{a}') c;
+     FROM ff_claim('tables', 'w', 't-' || n, capabilities => '{a}') c;
   RETURN QUERY
     SELECT e.lifecycle_phase::text, a.outcome || ' ' || a.lease_epoch, convert_from(e.result, 'UTF8'),
            (SELECT string_agg(l.event_type, ', ' ORDER BY l.event_id) FROM ff_lease_event l
@@ -38,10 +38,10 @@ ALTER TABLE ff_lease_event ADD COLUMN dropped text, ADD COLUMN added text DEFAUL
 ALTER TABLE ff_lease_event DROP COLUMN dropped;
 SELECT * FROM pg_temp.cycle(2);
 SELECT added, started_s, namespace, caps_hash = ff_caps_hash('{a}') AS hash FROM ff_exec_core WHERE lane_id = 'tables';
-SELECT event_type, added FROM ff_lease_event WHERE worker_instance_id = 'w-2' ORDER BY event_id;
+SELECT event_type, added FROM ff_lease_event WHERE worker_instance_id = 't-2' ORDER BY event_id;
 ALTER TABLE ff_lease_event ALTER COLUMN added SET DEFAULT 'later';
 SELECT * FROM pg_temp.cycle(3);
-SELECT event_type, added FROM ff_lease_event WHERE worker_instance_id = 'w-3' ORDER BY event_id;
+SELECT event_type, added FROM ff_lease_event WHERE worker_instance_id = 't-3' ORDER BY event_id;
 ROLLBACK;
 SELECT * FROM pg_temp.cycle(4);
 
@@ -51,7 +51,7 @@ ALTER TABLE ff_exec_core ADD CONSTRAINT short CHECK (octet_length(result) < 3) N
 SELECT * FROM pg_temp.cycle(5);
 ROLLBACK;
 BEGIN;
-ALTER TABLE ff_attempt ADD CONSTRAINT other CHECK (worker_instance_id <> 'w-5');
+ALTER TABLE ff_attempt ADD CONSTRAINT other CHECK (worker_instance_id <> 't-5');
 SELECT * FROM pg_temp.cycle(5);
 ROLLBACK;
 BEGIN;
@@ -60,12 +60,12 @@ ALTER TABLE ff_lease_event ALTER COLUMN instance_tag SET NOT NULL;
 SELECT * FROM pg_temp.cycle(5);
 ROLLBACK;
 BEGIN;
-CREATE UNIQUE INDEX once ON ff_attempt (upper(worker_instance_id)) WHERE worker_instance_id LIKE 'w-%';
+CREATE UNIQUE INDEX once ON ff_attempt (upper(worker_instance_id)) WHERE worker_instance_id LIKE 't-%';
 SELECT * FROM pg_temp.cycle(5);
 DELETE FROM ff_exec_core WHERE lane_id = 'tables';
-DELETE FROM ff_attempt WHERE attempt_index = 0 AND partition_key = 7 AND worker_instance_id = 'w-5';
+DELETE FROM ff_attempt WHERE attempt_index = 0 AND partition_key = 7 AND worker_instance_id = 't-5';
 INSERT INTO ff_attempt (partition_key, execution_id, attempt_index, worker_instance_id)
-VALUES (7, '00000000-0000-0000-0078-000000000000', 0, 'W-6'), (7, '00000000-0000-0000-0078-000000000000', 1, 'w-6');
+VALUES (7, '00000000-0000-0000-0078-000000000000', 0, 'T-6'), (7, '00000000-0000-0000-0078-000000000000', 1, 't-6');
 SELECT * FROM pg_temp.cycle(6);
 ROLLBACK;
 
@@ -76,7 +76,7 @@ CREATE INDEX ON ff_attempt USING hash (worker_instance_id);
 ALTER TABLE ff_lease_event ADD UNIQUE (event_id, event_type) DEFERRABLE INITIALLY DEFERRED;
 SELECT * FROM pg_temp.cycle(5);
 SET LOCAL enable_seqscan = off;
-SELECT outcome FROM ff_attempt WHERE worker_instance_id = 'w-5';
+SELECT outcome FROM ff_attempt WHERE worker_instance_id = 't-5';
 ROLLBACK;
 
 -- Triggers: each kind is called for each write.
@@ -105,7 +105,7 @@ BEGIN
 END $$;
 CREATE TRIGGER change BEFORE INSERT ON ff_lease_event FOR EACH ROW EXECUTE FUNCTION pg_temp.change();
 SELECT * FROM pg_temp.cycle(5);
-SELECT reason, xact_id = pg_current_xact_id() AS stamped FROM ff_lease_event WHERE worker_instance_id = 'w-5';
+SELECT reason, xact_id = pg_current_xact_id() AS stamped FROM ff_lease_event WHERE worker_instance_id = 't-5';
 CREATE RULE nowhere AS ON INSERT TO ff_completion_event DO INSTEAD NOTHING;
 SELECT * FROM pg_temp.cycle(6);
 ROLLBACK;

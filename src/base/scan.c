@@ -21,8 +21,11 @@ struct FfScan
 	FfTableState *state;
 	Relation	relation;
 	Relation	index;
+	Snapshot	snapshot;
 	IndexScanDesc scan;
 	TupleTableSlot *slot;
+	HeapTuple	tuple;			/* what was read, to be freed with the next step; or NULL */
+	FfRow		row;			/* likewise */
 	ScanDirection direction;
 	int			nkeys;
 	ScanKeyData keys[INDEX_MAX_KEYS];
@@ -67,6 +70,7 @@ ff_scan_open(FfTableState *state, Relation relation, const FfBound *bounds, int 
 
 	scan->state = state;
 	scan->relation = relation;
+	scan->tuple = NULL;
 	scan->direction = direction;
 	scan->nkeys = nbounds;
 	scan->index = index_open(state->index, RowExclusiveLock);
@@ -77,9 +81,9 @@ ff_scan_open(FfTableState *state, Relation relation, const FfBound *bounds, int 
 									   procedure(state, scan->index, &bounds[i]), bounds[i].value);
 
 	CommandCounterIncrement();
-	PushActiveSnapshot(GetTransactionSnapshot());
+	scan->snapshot = RegisterSnapshot(GetTransactionSnapshot());
 	scan->slot = MakeSingleTupleTableSlot(state->desc, table_slot_callbacks(relation));
-	scan->scan = FF_INDEX_BEGINSCAN(relation, scan->index, GetActiveSnapshot(), nbounds);
+	scan->scan = FF_INDEX_BEGINSCAN(relation, scan->index, scan->snapshot, nbounds);
 	index_rescan(scan->scan, scan->keys, nbounds, NULL, 0);
 	return scan;
 }
@@ -87,6 +91,13 @@ ff_scan_open(FfTableState *state, Relation relation, const FfBound *bounds, int 
 bool
 ff_scan_step(FfScan *scan)
 {
+	if (scan->tuple)
+	{
+		pfree(scan->row.values);
+		pfree(scan->row.nulls);
+		heap_freetuple(scan->tuple);
+		scan->tuple = NULL;
+	}
 	return index_getnext_slot(scan->scan, scan->direction, scan->slot);
 }
 
@@ -96,36 +107,40 @@ ff_scan_slot(FfScan *scan)
 	return scan->slot;
 }
 
+Snapshot
+ff_scan_snapshot(FfScan *scan)
+{
+	return scan->snapshot;
+}
+
 void
 ff_scan_close(FfScan *scan)
 {
 	index_endscan(scan->scan);
 	ExecDropSingleTupleTableSlot(scan->slot);
-	PopActiveSnapshot();
+	UnregisterSnapshot(scan->snapshot);
 	index_close(scan->index, NoLock);
 	pfree(scan);
 }
 
-/* A copy of the named columns of the row. */
+/* A copy of the row's named columns. */
 static FfRow
 read_row(FfScan *scan)
 {
 	FfTableState *state = scan->state;
-	HeapTuple	tuple = ExecCopySlotHeapTuple(scan->slot);
 	Datum		values[MaxHeapAttributeNumber];
 	bool		nulls[MaxHeapAttributeNumber];
-	FfRow		row = {
-		.values = palloc(state->ncolumns * sizeof(Datum)),
-		.nulls = palloc(state->ncolumns * sizeof(bool)),
-	};
 
-	heap_deform_tuple(tuple, state->desc, values, nulls);
+	scan->tuple = ExecCopySlotHeapTuple(scan->slot);
+	scan->row.values = palloc(state->ncolumns * sizeof(Datum));
+	scan->row.nulls = palloc(state->ncolumns * sizeof(bool));
+	heap_deform_tuple(scan->tuple, state->desc, values, nulls);
 	for (int i = 0; i < state->ncolumns; i++)
 	{
-		row.values[i] = values[state->columns[i] - 1];
-		row.nulls[i] = nulls[state->columns[i] - 1];
+		scan->row.values[i] = values[state->columns[i] - 1];
+		scan->row.nulls[i] = nulls[state->columns[i] - 1];
 	}
-	return row;
+	return scan->row;
 }
 
 /* Whether a row that was updated while its lock was waited for is still within the bounds. */
@@ -147,8 +162,9 @@ is_within(FfScan *scan)
 	return true;
 }
 
+/* *changed: the row locked is a later version than the one found. */
 static bool
-lock_row(FfScan *scan, LockWaitPolicy wait)
+lock_row(FfScan *scan, LockWaitPolicy wait, bool *changed)
 {
 	ItemPointerData tid = scan->slot->tts_tid;
 	TM_FailureData failure;
@@ -156,11 +172,12 @@ lock_row(FfScan *scan, LockWaitPolicy wait)
 
 	if (!IsolationUsesXactSnapshot())
 		flags |= TUPLE_LOCK_FLAG_FIND_LAST_VERSION;
-	switch (table_tuple_lock(scan->relation, &tid, GetActiveSnapshot(), scan->slot,
+	switch (table_tuple_lock(scan->relation, &tid, scan->snapshot, scan->slot,
 							 GetCurrentCommandId(true), LockTupleNoKeyExclusive, wait, flags,
 							 &failure))
 	{
 		case TM_Ok:
+			*changed = failure.traversed;
 			return !failure.traversed || is_within(scan);
 		case TM_WouldBlock:
 		case TM_SelfModified:
@@ -209,10 +226,14 @@ ff_scan_next(FfScan *scan, FfRow *row)
 bool
 ff_scan_lock(FfScan *scan, FfRow *row, LockWaitPolicy wait)
 {
+	bool		changed;
+
 	PreventCommandIfReadOnly("SELECT FOR NO KEY UPDATE");
-	if (!lock_row(scan, wait))
+	if (!lock_row(scan, wait, &changed))
 		return false;
-	*row = read_row(scan);
+	if (changed)
+		*row = read_row(scan);
+	scan->tuple = NULL;
 	return true;
 }
 
@@ -230,7 +251,17 @@ bool
 ff_table_lock_values(FfTable *table, FfRow *row, const NullableDatum *keys, int nkeys)
 {
 	FfScan	   *scan = ff_scan_begin(table, ff_scan_key(keys, nkeys), nkeys, ForwardScanDirection);
-	bool		found = ff_scan_step(scan) && ff_scan_lock(scan, row, LockWaitBlock);
+	bool		found = ff_scan_next(scan, row) && ff_scan_lock(scan, row, LockWaitBlock);
+
+	ff_scan_end(scan);
+	return found;
+}
+
+bool
+ff_table_read_values(FfTable *table, FfRow *row, const NullableDatum *keys, int nkeys)
+{
+	FfScan	   *scan = ff_scan_begin(table, ff_scan_key(keys, nkeys), nkeys, ForwardScanDirection);
+	bool		found = ff_scan_next(scan, row);
 
 	ff_scan_end(scan);
 	return found;

@@ -163,6 +163,7 @@ set_defaults(FfTableState *state, TupleTableSlot *slot)
 static void
 end_row(FfTableState *state, TupleTableSlot *slot)
 {
+	PopActiveSnapshot();
 	ExecDropSingleTupleTableSlot(slot);
 	ResetPerTupleExprContext(state->estate);
 	/* what comes next sees the row */
@@ -179,11 +180,12 @@ update_row(FfScan *scan, FfTableState *state, Relation relation, const NullableD
 	LockTupleMode mode;
 	FfUpdateIndexes indexes;
 
+	PushActiveSnapshot(ff_scan_snapshot(scan));
 	set_columns(state, slot, values, nvalues);
 	check_row(state, relation, slot, state->computes);
 	CheckCmdReplicaIdentity(relation, CMD_UPDATE);
 	if (table_tuple_update(relation, &old->tts_tid, slot, GetCurrentCommandId(true),
-						   GetActiveSnapshot(), InvalidSnapshot, true, &failure, &mode,
+						   ff_scan_snapshot(scan), InvalidSnapshot, true, &failure, &mode,
 						   &indexes) != TM_Ok)
 		ereport(ERROR, (errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
 						errmsg("could not serialize access due to concurrent update")));
@@ -199,8 +201,7 @@ ff_table_update(FfTable *table, const NullableDatum *values, int nkeys, int nval
 	Relation	relation = ff_table_enter(table, &state);
 
 	PreventCommandIfReadOnly("UPDATE");
-	ff_table_prepare_writes(state, relation);
-	if (state->as_sql)
+	if (!ff_table_begin_write(state, relation))
 		run_statement(table, state, values, nkeys, nvalues);
 	else
 	{
@@ -210,6 +211,7 @@ ff_table_update(FfTable *table, const NullableDatum *values, int nkeys, int nval
 		if (ff_scan_step(scan))
 			update_row(scan, state, relation, values + nkeys, nvalues - nkeys);
 		ff_scan_close(scan);
+		state->writing = false;
 	}
 	ff_table_leave(state, relation);
 }
@@ -219,6 +221,7 @@ insert_row(FfTableState *state, Relation relation, const NullableDatum *values, 
 {
 	TupleTableSlot *slot = begin_row(state, relation, NULL);
 
+	PushActiveSnapshot(GetTransactionSnapshot());
 	set_defaults(state, slot);
 	set_columns(state, slot, values, nvalues);
 	slot->tts_tableOid = RelationGetRelid(relation);
@@ -239,10 +242,12 @@ ff_table_insert_values(FfTable *table, const NullableDatum *values, int nvalues)
 	Relation	relation = ff_table_enter(table, &state);
 
 	PreventCommandIfReadOnly("INSERT");
-	ff_table_prepare_writes(state, relation);
-	if (state->as_sql)
+	if (!ff_table_begin_write(state, relation))
 		run_statement(table, state, values, 0, nvalues);
 	else
+	{
 		insert_row(state, relation, values, nvalues);
+		state->writing = false;
+	}
 	ff_table_leave(state, relation);
 }

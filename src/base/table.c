@@ -2,9 +2,10 @@
  * table.c - what is known of a table: its columns, indexes, constraints and
  * defaults, compiled once and kept until its definition changes.
  *
- * While a call uses a state, its memory belongs to the caller's, so that an
- * error takes it away half-used; a call that finds it in use, which takes a
- * function in a constraint that calls the extension, makes one for itself.
+ * While a state is in use, its memory belongs to the caller's, so that an error
+ * takes it away, half-built or half-used as it may be. A write that finds
+ * another one going on, or one that an error has ended, is left to the
+ * executor.
  */
 #include "base/tablestate.h"
 
@@ -114,8 +115,7 @@ make_state(FfTable *table, Relation relation)
 	state->deleted.arg = state;
 	MemoryContextRegisterResetCallback(context, &state->deleted);
 	/* known to relation_changed from here on, since look-ups may find that it changed */
-	if (table->state == NULL)
-		table->state = state;
+	table->state = state;
 
 	state->desc = CreateTupleDescCopy(RelationGetDescr(relation));
 	if (table->index)
@@ -123,6 +123,17 @@ make_state(FfTable *table, Relation relation)
 	find_columns(state, table->columns);
 	MemoryContextSwitchTo(old);
 	return state;
+}
+
+/* Forget what is known; who uses it still goes on with it. */
+static void
+forget_state(FfTable *table)
+{
+	FfTableState *state = table->state;
+
+	table->state = NULL;
+	if (state->users == 0)
+		MemoryContextDelete(state->context);
 }
 
 Relation
@@ -141,13 +152,14 @@ ff_table_enter(FfTable *table, FfTableState **result)
 	relation = table_open(known ? state->relation : relation_named(table->name), RowExclusiveLock);
 
 	/* taking the lock may have told that it changed */
-	if (state && !state->busy && (state->stale || !known))
-		MemoryContextDelete(state->context);
+	if (state && (state->stale || !known))
+		forget_state(table);
 	state = table->state;
-	if (state == NULL || state->busy)
+	if (state == NULL)
 		state = make_state(table, relation);
-	state->busy = true;
-	MemoryContextSetParent(state->context, CurrentMemoryContext);
+	else if (state->users == 0)
+		MemoryContextSetParent(state->context, CurrentMemoryContext);
+	state->users++;
 	*result = state;
 	return relation;
 }
@@ -156,7 +168,8 @@ void
 ff_table_leave(FfTableState *state, Relation relation)
 {
 	table_close(relation, NoLock);
-	state->busy = false;
+	if (--state->users > 0)
+		return;
 	if (state->owner->state == state)
 		MemoryContextSetParent(state->context, CacheMemoryContext);
 	else
@@ -264,14 +277,11 @@ compile_triggers(FfTableState *state)
 		fmgr_info(triggers->triggers[i].tgfoid, &state->target->ri_TrigFunctions[i]);
 }
 
-void
-ff_table_prepare_writes(FfTableState *state, Relation relation)
+static void
+prepare_writes(FfTableState *state, Relation relation)
 {
-	MemoryContext old;
+	MemoryContext old = MemoryContextSwitchTo(state->context);
 
-	if (state->estate)
-		return;
-	old = MemoryContextSwitchTo(state->context);
 	state->estate = CreateExecutorState();
 	MemoryContextSwitchTo(state->estate->es_query_cxt);
 	state->target = makeNode(ResultRelInfo);
@@ -281,4 +291,16 @@ ff_table_prepare_writes(FfTableState *state, Relation relation)
 	compile_columns(state, relation);
 	compile_indexes(state, relation);
 	MemoryContextSwitchTo(old);
+}
+
+bool
+ff_table_begin_write(FfTableState *state, Relation relation)
+{
+	if (state->writing)
+		return false;
+	state->writing = true;
+	if (state->estate == NULL)
+		prepare_writes(state, relation);
+	state->writing = !state->as_sql;
+	return state->writing;
 }

@@ -53,6 +53,11 @@ typedef struct FfTable
 	ff_table_lock_values(table, row, FF_VALUES(__VA_ARGS__), FF_COUNT(__VA_ARGS__))
 extern bool ff_table_lock_values(FfTable *table, FfRow *row, const NullableDatum *keys, int nkeys);
 
+/* The same without locking it. */
+#define ff_table_read(table, row, ...) \
+	ff_table_read_values(table, row, FF_VALUES(__VA_ARGS__), FF_COUNT(__VA_ARGS__))
+extern bool ff_table_read_values(FfTable *table, FfRow *row, const NullableDatum *keys, int nkeys);
+
 /* True if there is a row with these values in the first columns of the index. */
 #define ff_table_has(table, ...) \
 	ff_table_has_values(table, FF_VALUES(__VA_ARGS__), FF_COUNT(__VA_ARGS__))
@@ -78,7 +83,7 @@ typedef struct FfBound
 } FfBound;
 
 /*
- * Going through an index, on a snapshot of its own:
+ * Going through an index, on a snapshot of its own; several may be under way:
  *
  *	FfScan	   *scan = ff_scan_begin(&table, bounds, nbounds, ForwardScanDirection);
  *	while (ff_scan_next(scan, &row))
@@ -86,10 +91,11 @@ typedef struct FfBound
  *	ff_scan_end(scan);
  *
  * ff_scan_lock locks the row that ff_scan_next gave FOR NO KEY UPDATE and reads
- * it again, since it may have changed meanwhile; false if it no longer is
- * within the bounds, or, with LockWaitSkip, another transaction has it. The
- * caller looks again at what else it wants of the row. Rows stay until
- * ff_call_end. An error needs no ff_scan_end.
+ * it again where it has changed meanwhile; false if it no longer is within the
+ * bounds, or, with LockWaitSkip, another transaction has it. The caller looks
+ * again at what else it wants of the row. A row stays until the next one is
+ * asked for, a locked or a last one until ff_call_end. An error needs no
+ * ff_scan_end.
  */
 typedef struct FfScan FfScan;
 

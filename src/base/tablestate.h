@@ -24,7 +24,7 @@ typedef struct FfTableState
 	MemoryContext context;		/* holds all of this; a child of the caller's while in use */
 	MemoryContextCallback deleted;
 	bool		stale;			/* the table or an index changed */
-	bool		busy;			/* in use by a call */
+	int			users;			/* scans and writes that go on */
 	uint64		generation;
 	Oid			relation;
 	TupleDesc	desc;			/* a copy, not counted by anybody's resource owner */
@@ -35,7 +35,8 @@ typedef struct FfTableState
 	Oid			index;
 	FmgrInfo	procedures[INDEX_MAX_KEYS][BTMaxStrategyNumber];
 
-	/* For writing; made with the first write. */
+	/* For writing, one row at a time; made with the first write. */
+	bool		writing;
 	EState	   *estate;
 	ResultRelInfo *target;
 	FfTableIndex *indexes;
@@ -46,21 +47,22 @@ typedef struct FfTableState
 } FfTableState;
 
 /*
- * Open and lock the table, give what is known of it: nobody else uses that
- * until ff_table_leave. The lock stays until the transaction ends.
+ * Open and lock the table, give what is known of it, which stays until
+ * ff_table_leave. The lock stays until the transaction ends.
  */
 extern Relation ff_table_enter(FfTable *table, FfTableState **state);
 extern void ff_table_leave(FfTableState *state, Relation relation);
 
-/* Make ready for writing. */
-extern void ff_table_prepare_writes(FfTableState *state, Relation relation);
+/* Make ready for writing a row; false if that is up to the executor. Sets state->writing. */
+extern bool ff_table_begin_write(FfTableState *state, Relation relation);
 
 /* A scan of a table that was entered already; equality on the first columns of its index. */
 extern FfScan *ff_scan_open(FfTableState *state, Relation relation, const FfBound *bounds,
 							int nbounds, int direction);
 extern FfBound *ff_scan_key(const NullableDatum *keys, int nkeys);
 extern TupleTableSlot *ff_scan_slot(FfScan *scan);	/* of the row that ff_scan_next gave */
-extern bool ff_scan_step(FfScan *scan);	/* to the next row, unread */
+extern Snapshot ff_scan_snapshot(FfScan *scan);
+extern bool ff_scan_step(FfScan *scan); /* to the next row, unread */
 extern void ff_scan_close(FfScan *scan);
 
 #endif							/* FF_TABLESTATE_H */

@@ -32,7 +32,7 @@ ff_core_read(FfCore *core, const FfRow *row)
 {
 	memset(core, 0, sizeof(FfCore));
 	core->id.partition = ff_row_int2(row, 1);
-	core->id.uuid = *ff_row_uuid(row, 2);
+	core->id.uuid = *ff_row_uuid(row, FF_CORE_ID);
 	core->flow_id = ff_row_uuid(row, 3);
 	core->lane_id = ff_row_cstring(row, 4);
 	core->attempt_index = ff_row_int4(row, 5);
@@ -44,11 +44,11 @@ ff_core_read(FfCore *core, const FfRow *row)
 	core->attempt_state = ff_row_enum(row, 11, &ff_attempt_states);
 	core->terminal_outcome = ff_row_enum(row, 12, &ff_outcomes);
 	core->eligible_at_ms = ff_row_maybe_int8(row, 13);
-	core->deadline_at_ms = ff_row_maybe_int8(row, 14);
+	core->deadline_at_ms = ff_row_maybe_int8(row, FF_CORE_DEADLINE);
 	core->started_at_ms = ff_row_maybe_int8(row, 15);
 	core->terminal_at_ms = ff_row_maybe_int8(row, 16);
-	core->created_at_ms = ff_row_int8(row, 17);
-	core->priority = ff_row_int4(row, 18);
+	core->created_at_ms = ff_row_int8(row, FF_CORE_CREATED);
+	core->priority = ff_row_int4(row, FF_CORE_PRIORITY);
 	core->lease_reclaim_count = ff_row_int4(row, 19);
 	core->retry_count = ff_row_int4(row, 20);
 	core->blocked_on = ff_row_uuid(row, 21);

@@ -96,6 +96,12 @@ typedef struct FfAttempt
 	"created_at_ms, priority, lease_reclaim_count, retry_count, blocked_on, policy, raw_fields"
 #define FF_CORE_NCOLUMNS 23
 
+/* Those that say where an execution is in claim order, and whether it is too late for it. */
+#define FF_CORE_ID 2
+#define FF_CORE_DEADLINE 14
+#define FF_CORE_CREATED 17
+#define FF_CORE_PRIORITY 18
+
 /* Fill a struct from the first FF_CORE_NCOLUMNS columns of a row. */
 extern void ff_core_read(FfCore *core, const FfRow *row);
 
