@@ -36,15 +36,8 @@ SQL
 	return;
 }
 
-# What a statement of the engine is for, by its text.
-sub finds_work
-{
-	my ($query) = @_;
-	return $query =~ /WITH RECURSIVE fresh|FOR NO KEY UPDATE SKIP LOCKED|UNION ALL \(SELECT c\.priority/;
-}
-
-# cost(CALL): pages that its statements which find and lock work read, and that the whole call did.
-# The call is made twice in a session: the first time its backend also reads the catalogue.
+# cost(CALL): pages that a call reads, and what it gives. It is made twice in a session: the first time
+# its backend also reads the catalogue.
 sub cost
 {
 	my ($call) = @_;
@@ -52,7 +45,6 @@ sub cost
 	my $rc = $node->psql('postgres', <<"SQL", stdout => \$out, stderr => \$err, on_error_stop => 1);
 \\set QUIET on
 LOAD 'auto_explain';
-SET auto_explain.log_nested_statements = on;
 SET auto_explain.log_analyze = on;
 SET auto_explain.log_buffers = on;
 SET auto_explain.log_timing = off;
@@ -63,27 +55,11 @@ $call;
 SQL
 	is($rc, 0, 'the session ends well') or diag(join "\n", $err =~ /^.*ERROR: .*$/mg);
 
-	my ($finding, $all, @found) = (0, 0);
-	for (split /^.*?LOG:  duration: /m, $err)
-	{
-		next unless /plan:\s*Query Text: (.*?)\n(\S.*\(cost=.*)\z/s;
-		my ($query, $plan) = ($1, $2);
-		# the first line is of the whole statement
-		my ($line) = $plan =~ /Buffers: ([^\n]*)/;
-		my $pages = 0;
-		$pages += $_ for ($line // '') =~ /(?:hit|read)=(\d+)/g;
-		if ($query =~ /^SELECT claim/)
-		{
-			$all = $pages;
-		}
-		elsif (finds_work($query))
-		{
-			$finding += $pages;
-			push @found, $pages;
-		}
-	}
-	cmp_ok(scalar(@found), '>=', 2, 'the survey and what locks were seen: ' . join ' + ', @found);
-	return ($finding, $all, split /\n/, $out);
+	# the first line of buffers is of the whole statement
+	my ($line) = $err =~ /Query Text: SELECT claim.*?Buffers: ([^\n]*)/s;
+	my $pages = 0;
+	$pages += $_ for ($line // '') =~ /(?:hit|read)=(\d+)/g;
+	return ($pages, split /\n/, $out);
 }
 
 sub claim
@@ -96,12 +72,11 @@ sub claim
 sub check
 {
 	my ($name, $capabilities, $most, @expected) = @_;
-	my ($finding, $all, @out) = cost(claim($capabilities));
+	my ($pages, @out) = cost(claim($capabilities));
 
 	is_deeply(\@out, [ map { "fresh|$_" } @expected ], "$name: what comes first");
-	cmp_ok($finding, '<', $most, "$name: found and locked with $finding pages");
-	# besides: the execution's and attempt's rows, their indexes, the event with its own
-	cmp_ok($all, '<', $most + 100, "$name: the whole call reads $all");
+	cmp_ok($pages, '>', 10, "$name: it was measured");
+	cmp_ok($pages, '<', $most, "$name: reads $pages pages");
 	return;
 }
 
@@ -121,10 +96,10 @@ SQL
 put(1, BACKLOG, '{gpu}', 5, 0);
 rows('VACUUM (ANALYZE) ff_exec_core');
 note(sprintf '%d rows are there after %.1f s', BACKLOG, time - $begun);
-check('a million waiting', '{gpu,eu}', 40, '0000001', '0000002');
+check('a million waiting', '{gpu,eu}', 80, '0000001', '0000002');
 churn('{gpu}');
 rows('VACUUM');
-check('after churn and vacuum', '{gpu,eu}', 40, '0005003', '0005004');
+check('after churn and vacuum', '{gpu,eu}', 80, '0005003', '0005004');
 
 # --- The same million in front of work that this worker can take: there are eight more sets that it
 # lacks a token of, and two that fit, whose rows come in turn.
@@ -133,11 +108,11 @@ put(2_000_000 + 1000 * $_, 2_000_999 + 1000 * $_, "{gpu,kind-$_}", 9000, 900_000
 put(3_000_000, 3_009_999, '{}', 0, 0);
 put(3_010_000, 3_019_999, '{eu}', 0, 10_000);
 rows('VACUUM (ANALYZE) ff_exec_core');
-check('a million unmatchable in front', '{eu,arm}', 120, '3000000', '3010000');
+check('a million unmatchable in front', '{eu,arm}', 140, '3000000', '3010000');
 churn('{eu}');
 churn('{}');
 rows('VACUUM');
-check('after churn and vacuum, the million still in front', '{eu,arm}', 120,
+check('after churn and vacuum, the million still in front', '{eu,arm}', 140,
 	split /\n/, rows(<<'SQL'));
 SELECT right(execution_id::text, 7) FROM ff_exec_core
  WHERE lane_id = 'lane' AND required_capabilities <@ '{eu,arm}' AND public_state = 'waiting'

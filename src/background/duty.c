@@ -17,6 +17,7 @@ static const FfDuty *const duties[FF_RECONCILERS] = {
 	[FF_CLAIM_GRANT_EXPIRY] = &ff_duty_claim_grant_expiry,
 	[FF_UNBLOCK] = &ff_duty_unblock,
 	[FF_WORKER_REGISTRY_TTL_SWEEP] = &ff_duty_worker_registry_ttl_sweep,
+	[FF_OUTBOX_TRIMMER] = &ff_duty_outbox_trimmer,
 	[FF_DEDUP_TRIMMER] = &ff_duty_dedup_trimmer,
 	[FF_HMAC_KID_GC] = &ff_duty_hmac_kid_gc,
 	[FF_STATE_CHECK] = &ff_duty_state_check,
@@ -27,6 +28,12 @@ bool
 ff_duty_exists(FfReconciler reconciler)
 {
 	return duties[reconciler] != NULL;
+}
+
+bool
+ff_duty_is_unhurried(FfReconciler reconciler)
+{
+	return duties[reconciler] && duties[reconciler]->unhurried;
 }
 
 bool

@@ -52,6 +52,9 @@ extern void ff_duty_sweep(FfReconciler reconciler, FfBatch *batch);
 /* The owner's own counters of a batch that is done; NULL: it has none. */
 extern Jsonb *ff_duty_details(FfReconciler reconciler, const FfBatch *batch);
 
+/* True where the interval alone says when it runs, since nobody waits for what is due. */
+extern bool ff_duty_is_unhurried(FfReconciler reconciler);
+
 /* The least instant at which something is due; unset: nothing is. */
 extern FfInt8 ff_duty_next(FfReconciler reconciler);
 

@@ -32,7 +32,22 @@ typedef struct FfDutyPass
 	int			sqlstate;		/* of the last error; 0: none */
 } FfDutyPass;
 
-/* Add it to the row; not where another transaction is at that: nobody waits for a statistic. */
-extern void ff_duty_note(FfReconciler reconciler, const FfDutyPass *pass);
+/* Sums over passes. */
+typedef struct FfDutySums
+{
+	int64		runs;
+	int64		processed;
+	int64		errors;
+} FfDutySums;
+
+/*
+ * Add a pass to the row, and the sums of those before it that were not noted;
+ * false where another transaction is at that: nobody waits for a statistic.
+ */
+extern bool ff_duty_note(FfReconciler reconciler, const FfDutyPass *pass,
+						 const FfDutySums *before);
+
+/* Add a pass to what ff_stats shows, where there is shared memory for it. */
+extern void ff_duty_count(FfReconciler reconciler, const FfDutyPass *pass);
 
 #endif							/* FF_DUTY_STATE_H */

@@ -27,6 +27,7 @@ typedef struct FfDuty
 	void		(*sweep) (FfBatch *batch);
 
 	FfStatement *next;			/* NULL: its interval alone says when */
+	bool		unhurried;		/* nobody waits for it: next is for people to see */
 	Jsonb	   *(*details) (const FfBatch *batch);
 } FfDuty;
 
@@ -69,6 +70,7 @@ extern const FfDuty ff_duty_unblock;
 extern const FfDuty ff_duty_worker_registry_ttl_sweep;
 extern const FfDuty ff_duty_dedup_trimmer;
 extern const FfDuty ff_duty_hmac_kid_gc;
+extern const FfDuty ff_duty_outbox_trimmer;
 
 /* The invariants (duty_check.c). */
 extern const FfDuty ff_duty_state_check;

@@ -1,10 +1,11 @@
 /*
  * duty_trim.c - the reconcilers of rows that belong to no execution: worker
- * registrations, remembered idempotency keys, retired signing keys.
+ * registrations, remembered idempotency keys, retired signing keys, events.
  */
 #include "background/duty_table.h"
 
 #include "engine/outbox.h"
+#include "engine/trim.h"
 
 /* worker_registry_ttl_sweep. Namespace and instance are words, so blanks may part them. */
 
@@ -97,11 +98,12 @@ trim_dedup(FfBatch *batch)
 const FfDuty ff_duty_dedup_trimmer = {
 	.sweep = trim_dedup,
 	.next = &next_key,
+	.unhurried = true,
 };
 
 /*
- * hmac_kid_gc. There are few keys. One that is kept for an open waitpoint is not
- * what the next look waits for.
+ * hmac_kid_gc. There are few keys, found by their names. One that is kept for an
+ * open waitpoint is not what the next look waits for.
  */
 
 #define GRACE "86400000"
@@ -115,7 +117,7 @@ FF_STATEMENT("due_kids", "bigint, bigint, bigint",
 static FfStatement next_kid =
 FF_STATEMENT("next_kid", "",
 			 "SELECT min(k.expires_at_ms) + " GRACE " FROM @extschema@." RETIRED
-			 " > @extschema@.ff_server_time_ms()");
+			 " > @extschema@.ff_server_time_ms() AND k.kid >= ''");
 
 static FfStatement drop_kid =
 FF_STATEMENT("drop_kid", "text, bigint",
@@ -135,4 +137,21 @@ const FfDuty ff_duty_hmac_kid_gc = {
 	.select = &due_kids,
 	.apply = apply_kid,
 	.next = &next_kid,
+};
+
+/* outbox_trimmer: by its interval, since events come of age all the time. */
+
+static void
+trim_outboxes(FfBatch *batch)
+{
+	FfTrimBatch trimmed;
+
+	ff_trim_batch(batch->limit, batch->now_ms, &trimmed);
+	batch->processed = trimmed.processed;
+	batch->skipped = trimmed.skipped;
+	batch->more = trimmed.more;
+}
+
+const FfDuty ff_duty_outbox_trimmer = {
+	.sweep = trim_outboxes,
 };

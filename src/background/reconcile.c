@@ -44,22 +44,6 @@ refuse_standby(void)
 				 errhint("Call this on the primary."));
 }
 
-/* Add to what ff_stats shows, where there is shared memory for it. */
-static void
-count_pass(FfReconciler reconciler, const FfDutyPass *done)
-{
-	FfSlot	   *slot = ff_slot();
-	FfReconcilerTotals *totals;
-
-	if (slot == NULL)
-		return;
-	totals = &slot->totals[reconciler];
-	pg_atomic_fetch_add_u64(&totals->runs, 1);
-	pg_atomic_fetch_add_u64(&totals->rows, done->processed);
-	pg_atomic_fetch_add_u64(&totals->errors, done->errors);
-	pg_atomic_fetch_add_u64(&totals->microseconds, (uint64) (done->duration_ms * 1000));
-}
-
 static void
 run_and_note(FfReconciler reconciler, FfPass *pass, const FfDutyState *state)
 {
@@ -76,10 +60,10 @@ run_and_note(FfReconciler reconciler, FfPass *pass, const FfDutyState *state)
 	done.processed = pass->batch.processed;
 	done.errors = pass->batch.errors;
 	done.sqlstate = pass->sqlstate;
-	count_pass(reconciler, &done);
+	ff_duty_count(reconciler, &done);
 	if (done.processed > 0 || done.errors > 0 ||
 		done.now_ms - state->run.last_run_at_ms >= NOTE_IDLE_MS)
-		ff_duty_note(reconciler, &done);
+		(void) ff_duty_note(reconciler, &done, &(FfDutySums) {0});
 }
 
 static NullableDatum

@@ -12,22 +12,13 @@
 
 #include "base/clock.h"
 #include "base/setting.h"
+#include "background/duty_state.h"
+#include "background/failing.h"
 #include "background/transaction.h"
 
 #define LONGEST_PASS_MS 5000
 #define SHORTEST_BREAK_MS 20
 #define LONGEST_BACKOFF_MS (5 * 60 * 1000)
-#define FAILURES_TO_PARK 3
-#define PASSES_PARKED 10
-
-/* A row that failed in the last pass it took part in. */
-typedef struct Failing
-{
-	char	   *key;
-	int			failures;		/* passes running */
-	int			parked;			/* passes that it is still left out of */
-	bool		seen;			/* in this pass */
-} Failing;
 
 typedef struct Schedule
 {
@@ -38,9 +29,11 @@ typedef struct Schedule
 	int			failures;		/* passes running that failed as a whole */
 	int64		backoff_until_ms;
 	int			logged_sqlstate;	/* of a whole pass, so that it is logged once */
-	List	   *failing;
+	FfFailing  *failing;		/* rows that failed in the last pass they took part in */
 	FfReconcilerRun run;		/* what status shows */
-	FfReconcilerRun saved;		/* what the table has */
+	FfDutySums	unsaved;		/* passes that the table does not have yet, the last one apart */
+	FfDutyPass	last;			/* the last one; its now_ms is 0 where it is saved */
+	bool		is_noted;		/* by the transaction that saves, while that runs */
 } Schedule;
 
 static FfSlot *slot;
@@ -75,7 +68,16 @@ ff_schedule_init(FfSlot *my_slot)
 static bool
 read_settings(void *arg)
 {
-	ff_duty_settings(settings);
+	FfDutyState states[FF_RECONCILERS];
+
+	ff_duty_states(states);
+	for (int i = 0; i < FF_RECONCILERS; i++)
+	{
+		settings[i] = states[i].settings;
+		/* go on from the numbers of those before */
+		if (schedules[i].run.runs == 0)
+			schedules[i].run = states[i].run;
+	}
 	return true;
 }
 
@@ -116,76 +118,6 @@ ff_schedule_next_ms(FfReconciler reconciler)
 		next_ms = 0;
 	next_ms = Max(next_ms, schedule->last_end_ms + SHORTEST_BREAK_MS);
 	return Max(next_ms, schedule->backoff_until_ms);
-}
-
-static Failing *
-find_failing(Schedule *schedule, const char *key)
-{
-	ListCell   *cell;
-
-	foreach(cell, schedule->failing)
-	{
-		Failing    *failing = lfirst(cell);
-
-		if (strcmp(failing->key, key) == 0)
-			return failing;
-	}
-	return NULL;
-}
-
-static Failing *
-note_failure(Schedule *schedule, const char *key)
-{
-	Failing    *failing = find_failing(schedule, key);
-	MemoryContext old;
-
-	if (failing == NULL)
-	{
-		old = MemoryContextSwitchTo(TopMemoryContext);
-		failing = palloc0(sizeof(Failing));
-		failing->key = pstrdup(key);
-		schedule->failing = lappend(schedule->failing, failing);
-		MemoryContextSwitchTo(old);
-	}
-	failing->failures++;
-	failing->seen = true;
-	if (failing->failures >= FAILURES_TO_PARK)
-		failing->parked = PASSES_PARKED + 1;
-	return failing;
-}
-
-/* At the end of a pass: rows that did not fail in it are forgotten, parked ones are a pass nearer. */
-static int
-settle_failing(Schedule *schedule)
-{
-	ListCell   *cell;
-	int			parked = 0;
-
-	foreach(cell, schedule->failing)
-	{
-		Failing    *failing = lfirst(cell);
-
-		if (failing->parked > 0)
-			failing->parked--;
-		else if (!failing->seen)
-		{
-			pfree(failing->key);
-			pfree(failing);
-			schedule->failing = foreach_delete_current(schedule->failing, cell);
-			continue;
-		}
-		failing->seen = false;
-		parked += failing->parked > 0;
-	}
-	return parked;
-}
-
-static bool
-is_parked(Schedule *schedule, const char *key)
-{
-	Failing    *failing = find_failing(schedule, key);
-
-	return failing && failing->parked > 0;
 }
 
 static void
@@ -235,7 +167,7 @@ apply_batch(void *arg)
 		batch->more = list_length(step->keys) >= batch->limit;
 		foreach(cell, step->keys)
 		{
-			if (is_parked(&schedules[step->reconciler], lfirst(cell)))
+			if (ff_failing_is_parked(schedules[step->reconciler].failing, lfirst(cell)))
 				batch->passed_over++;
 			else
 				apply(step, lfirst(cell));
@@ -272,7 +204,7 @@ apply_one_by_one(Step *step, const char *what)
 		step->key = lfirst(cell);
 		if (ShutdownRequestPending || ff_extension_gone)
 			return;
-		if (is_parked(schedule, step->key))
+		if (ff_failing_is_parked(schedule->failing, step->key))
 			continue;
 		if (ff_transaction_run(what, apply_one, step) || ff_transaction_sqlstate == 0)
 			continue;
@@ -282,7 +214,7 @@ apply_one_by_one(Step *step, const char *what)
 		else
 		{
 			step->batch.errors++;
-			if (note_failure(schedule, step->key)->failures == 1)
+			if (ff_failing_note(&schedule->failing, step->key))
 				ff_transaction_log(psprintf("%s of %s", name, step->key));
 			schedule->run.last_sqlstate = ff_transaction_sqlstate;
 			schedule->run.last_error_at_ms = ff_real_ms();
@@ -371,69 +303,103 @@ publish(FfReconciler reconciler)
 	LWLockRelease(slot->lock);
 }
 
+/* What the pass did, for those who ask and for the table. */
 static void
-count(FfReconciler reconciler, const FfReconcilerRun *run)
+account(FfReconciler reconciler, const FfDutyPass *pass)
 {
-	FfReconcilerTotals *totals;
+	Schedule   *schedule = &schedules[reconciler];
+	FfReconcilerRun *run = &schedule->run;
 
-	if (slot == NULL)
-		return;
-	totals = &slot->totals[reconciler];
-	pg_atomic_fetch_add_u64(&totals->runs, 1);
-	pg_atomic_fetch_add_u64(&totals->rows, run->last_processed);
-	pg_atomic_fetch_add_u64(&totals->errors, run->last_errors);
-	pg_atomic_fetch_add_u64(&totals->microseconds, (uint64) (run->last_duration_ms * 1000));
+	run->parked_rows = ff_failing_settle(&schedule->failing);
+	run->last_run_at_ms = pass->now_ms;
+	run->last_duration_ms = pass->duration_ms;
+	run->last_processed = pass->processed;
+	run->last_errors = pass->errors;
+	run->runs++;
+	run->processed += pass->processed;
+	run->errors += pass->errors;
+	if (pass->errors == 0)
+		run->last_good_at_ms = pass->now_ms;
+	if (schedule->last.now_ms != 0)
+	{
+		schedule->unsaved.runs++;
+		schedule->unsaved.processed += schedule->last.processed;
+		schedule->unsaved.errors += schedule->last.errors;
+	}
+	schedule->last = *pass;
+	ff_duty_count(reconciler, pass);
 }
 
 void
 ff_schedule_run(FfReconciler reconciler, void (*between) (void))
 {
 	Schedule   *schedule = &schedules[reconciler];
-	FfReconcilerRun *run = &schedule->run;
+	FfDutyPass	pass = {.now_ms = ff_real_ms()};
 	Step		step = {.reconciler = reconciler};
 	TimestampTz began = GetCurrentTimestamp();
-	int64		began_ms = ff_real_ms();
 	int64		now_ms = ff_now_ms();
 	bool		more;
 	MemoryContext old = MemoryContextSwitchTo(pass_context);
 
 	/* what is published while it runs is not to be forgotten */
 	schedule->due_at_ms = FF_NEVER_DUE;
-	schedule->again = false;
-	run->last_processed = run->last_errors = 0;
 	do
 	{
 		more = run_batch(schedule, &step, settings[reconciler].batch_size);
-		run->last_processed += step.batch.processed;
-		run->last_errors += step.batch.errors;
+		pass.processed += step.batch.processed;
+		pass.errors += step.batch.errors;
 		between();
-	} while (more && ff_real_ms() - began_ms < LONGEST_PASS_MS &&
+	} while (more && ff_real_ms() - pass.now_ms < LONGEST_PASS_MS &&
 			 !ShutdownRequestPending && !ff_extension_gone);
 
+	pass.duration_ms = (GetCurrentTimestamp() - began) / 1000.0;
+	pass.sqlstate = schedule->run.last_sqlstate;
 	schedule->again = more;
 	schedule->last_end_ms = ff_real_ms();
-	run->parked_rows = settle_failing(schedule);
-	run->last_run_at_ms = began_ms;
-	run->last_duration_ms = (GetCurrentTimestamp() - began) / 1000.0;
-	run->runs++;
-	run->processed += run->last_processed;
-	run->errors += run->last_errors;
-	if (run->last_errors == 0)
-		run->last_good_at_ms = began_ms;
-	if (run->last_errors > 0 && step.keys == NIL)
+	if (pass.errors > 0 && step.keys == NIL)
 		back_off(schedule, reconciler);
 	else
 		schedule->failures = 0;
 	/* what was due and could not be done waits for the interval */
-	if (step.next.isset && (step.next.value > now_ms || run->last_processed > 0))
+	if (step.next.isset && !ff_duty_is_unhurried(reconciler) && (step.next.value > now_ms || pass.processed > 0))
 		ff_schedule_note_due(reconciler, step.next.value);
-	count(reconciler, run);
+	account(reconciler, &pass);
 	publish(reconciler);
 	MemoryContextSwitchTo(old);
 	MemoryContextReset(pass_context);
 }
 
-void
-ff_schedule_save(void)
+static bool
+save(void *arg)
 {
+	bool	   *all = arg;
+
+	for (int i = 0; i < FF_RECONCILERS; i++)
+	{
+		Schedule   *schedule = &schedules[i];
+		int64		done = schedule->last.processed + schedule->last.errors +
+			schedule->unsaved.processed + schedule->unsaved.errors;
+
+		if (schedule->last.now_ms != 0 && (done > 0 || *all))
+			schedule->is_noted = ff_duty_note(i, &schedule->last, &schedule->unsaved);
+	}
+	return true;
+}
+
+void
+ff_schedule_save(bool all)
+{
+	bool		saved = ff_transaction_run("statistics", save, &all);
+
+	if (!saved)
+		ff_transaction_log("statistics");
+	for (int i = 0; i < FF_RECONCILERS; i++)
+	{
+		if (saved && schedules[i].is_noted)
+		{
+			memset(&schedules[i].unsaved, 0, sizeof(FfDutySums));
+			schedules[i].last.now_ms = 0;
+		}
+		schedules[i].is_noted = false;
+	}
 }

@@ -25,7 +25,7 @@ extern int64 ff_schedule_next_ms(FfReconciler reconciler);
 /* Run a pass; between batches calls between(). Stops early when the worker is asked to leave. */
 extern void ff_schedule_run(FfReconciler reconciler, void (*between) (void));
 
-/* Write to ff_reconciler_state what happened since the last time, if it did. */
-extern void ff_schedule_save(void);
+/* Write to ff_reconciler_state what was done since the last time; all: passes that did nothing too. */
+extern void ff_schedule_save(bool all);
 
 #endif							/* FF_SCHEDULE_H */

@@ -244,7 +244,7 @@ work(void)
 		run_due_passes();
 		if (ff_real_ms() >= saved_ms + SAVE_MS)
 		{
-			ff_schedule_save();
+			ff_schedule_save(false);
 			saved_ms = ff_real_ms();
 		}
 		attend();
@@ -303,7 +303,7 @@ wind_up(void)
 		sign_off(0, (Datum) 0);
 		attend_now(true);
 	}
-	ff_schedule_save();
+	ff_schedule_save(true);
 }
 
 void

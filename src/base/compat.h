@@ -33,6 +33,24 @@
 #define MarkGUCPrefixReserved(prefix) EmitWarningsOnPlaceholders(prefix)
 #endif
 
+/* an update tells whether it needs index entries; since PostgreSQL 16, of which indexes */
+#if PG_VERSION_NUM >= 160000
+#define FfUpdateIndexes TU_UpdateIndexes
+#define FF_UPDATES_INDEXES(indexes) ((indexes) != TU_None)
+#else
+#define FfUpdateIndexes bool
+#define FF_UPDATES_INDEXES(indexes) (indexes)
+#endif
+
+/* a scan may be watched by EXPLAIN since PostgreSQL 18 */
+#if PG_VERSION_NUM >= 180000
+#define FF_INDEX_BEGINSCAN(heap, index, snapshot, nkeys) \
+	index_beginscan(heap, index, snapshot, NULL, nkeys, 0)
+#else
+#define FF_INDEX_BEGINSCAN(heap, index, snapshot, nkeys) \
+	index_beginscan(heap, index, snapshot, nkeys, 0)
+#endif
+
 /* DecodeDateTime() gives details of a failure from PostgreSQL 16 on; nobody here wants them */
 #if PG_VERSION_NUM >= 160000
 #define FF_NO_DATETIME_DETAILS , &(DateTimeErrorExtra) {0}

@@ -50,10 +50,16 @@ argument_type(const FfStatement *statement, const char *name)
 static int
 argument_types(const FfStatement *statement, Oid *types)
 {
-	char	   *list = pstrdup(statement->arguments);
+	char	   *list;
 	char	   *rest = NULL;
 	int			n = 0;
 
+	if (statement->types)
+	{
+		memcpy(types, statement->types, statement->nargs * sizeof(Oid));
+		return statement->nargs;
+	}
+	list = pstrdup(statement->arguments);
 	for (char *name = strtok_r(list, ", ", &rest); name; name = strtok_r(NULL, ", ", &rest))
 	{
 		if (n == MAX_ARGUMENTS)

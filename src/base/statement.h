@@ -30,6 +30,7 @@ typedef struct FfStatement
 	const char *name;			/* named in the error context */
 	const char *arguments;		/* parameter types, separated by a comma and a blank */
 	const char *sql;
+	const Oid  *types;			/* of the parameters, where their names are not known; nargs is set */
 	/* filled at first use, good for one generation of the extension */
 	uint64		generation;
 	SPIPlanPtr	plan;

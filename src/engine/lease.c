@@ -5,31 +5,39 @@
 #include "engine/lease.h"
 
 #include "base/clock.h"
+#include "base/table.h"
 #include "engine/wake.h"
 
-/* The second form also writes the columns that most steps leave alone. */
-#define ATTEMPT_ARGUMENTS \
-	"smallint, uuid, integer, text, text, uuid, uuid, bigint, bigint, bigint, bigint," \
-	" bigint, bigint, bigint, bigint, bigint, ff_attempt_outcome, bigint, bigint, text"
-#define ATTEMPT_UPDATE \
-	"UPDATE @extschema@.ff_attempt SET worker_id = $4, worker_instance_id = $5," \
-	" attempt_id = $6, lease_id = $7, lease_epoch = $8, lease_expires_at_ms = $9," \
-	" lease_check_at_ms = $10, lease_acquired_at_ms = $11, lease_renewed_at_ms = $12," \
-	" lease_lost_at_ms = $13, started_at_ms = $14, terminal_at_ms = $15," \
-	" suspended_at_ms = $16, outcome = $17, timeout_at_ms = $18, timeout_left_ms = $19," \
-	" attempt_type = COALESCE($20, attempt_type)"
+/* What every step writes. */
+#define ATTEMPT_NKEYS 3
+#define ATTEMPT_NVALUES 19
+
 #define ATTEMPT_KEY " WHERE partition_key = $1 AND execution_id = $2 AND attempt_index = $3"
-#define ATTEMPT_NARGUMENTS 20
 
-static FfStatement write_attempt =
-FF_STATEMENT("write_attempt", ATTEMPT_ARGUMENTS, ATTEMPT_UPDATE ATTEMPT_KEY);
+static FfTable attempt_rows =
+FF_TABLE("ff_attempt", "ff_attempt_pkey",
+		 "worker_id, worker_instance_id, attempt_id, lease_id, lease_epoch, lease_expires_at_ms,"
+		 " lease_check_at_ms, lease_acquired_at_ms, lease_renewed_at_ms, lease_lost_at_ms,"
+		 " started_at_ms, terminal_at_ms, suspended_at_ms, outcome, timeout_at_ms,"
+		 " timeout_left_ms");
 
+/* The same and the columns that most steps leave alone. */
 static FfStatement write_attempt_whole =
-FF_STATEMENT("write_attempt_whole", ATTEMPT_ARGUMENTS ", text, text, bytea, jsonb, jsonb",
-			 ATTEMPT_UPDATE ", failure_reason = $21, failure_category = $22,"
+FF_STATEMENT("write_attempt_whole",
+			 "smallint, uuid, integer, text, text, uuid, uuid, bigint, bigint, bigint, bigint,"
+			 " bigint, bigint, bigint, bigint, bigint, ff_attempt_outcome, bigint, bigint, text,"
+			 " text, text, bytea, jsonb, jsonb",
+			 "UPDATE @extschema@.ff_attempt SET worker_id = $4, worker_instance_id = $5,"
+			 " attempt_id = $6, lease_id = $7, lease_epoch = $8, lease_expires_at_ms = $9,"
+			 " lease_check_at_ms = $10, lease_acquired_at_ms = $11, lease_renewed_at_ms = $12,"
+			 " lease_lost_at_ms = $13, started_at_ms = $14, terminal_at_ms = $15,"
+			 " suspended_at_ms = $16, outcome = $17, timeout_at_ms = $18, timeout_left_ms = $19,"
+			 " attempt_type = COALESCE($20, attempt_type), failure_reason = $21,"
+			 " failure_category = $22,"
 			 " failure_detail = CASE WHEN $20 IS NULL THEN COALESCE($23, failure_detail) END,"
 			 " raw_fields = raw_fields || COALESCE($24, '{}'),"
-			 " policy = CASE WHEN $20 IS NULL THEN COALESCE($25, policy) ELSE $25 END" ATTEMPT_KEY);
+			 " policy = CASE WHEN $20 IS NULL THEN COALESCE($25, policy) ELSE $25 END"
+			 ATTEMPT_KEY);
 
 static FfStatement touch_attempt =
 FF_STATEMENT("touch_attempt", "smallint, uuid, integer",
@@ -44,20 +52,11 @@ static FfStatement forget_timeout =
 FF_STATEMENT("forget_timeout", "smallint, uuid, integer",
 			 "UPDATE @extschema@.ff_attempt SET timeout_at_ms = NULL" ATTEMPT_KEY);
 
-static FfStatement insert_attempt =
-FF_STATEMENT("insert_attempt",
-			 "smallint, uuid, integer, text, text, uuid, uuid, bigint, bigint, text, bigint, jsonb",
-			 "INSERT INTO @extschema@.ff_attempt (partition_key, execution_id, attempt_index,"
-			 " worker_id, worker_instance_id, attempt_id, lease_id, lease_epoch,"
-			 " lease_acquired_at_ms, lease_renewed_at_ms, started_at_ms,"
-			 " lease_expires_at_ms, lease_check_at_ms, attempt_type, timeout_at_ms, policy)"
-			 " SELECT $1, $2, $3, $4, $5, $6, $7,"
-			 "  1 + COALESCE((SELECT max(a.lease_epoch) FROM @extschema@.ff_attempt a"
-			 "   WHERE a.partition_key = $1 AND a.execution_id = $2), 0),"
-			 "  $8, $8, $8, $9, $9, $10, $11, $12"
-			 " WHERE NOT EXISTS (SELECT FROM @extschema@.ff_attempt a"
-			 "  WHERE a.partition_key = $1 AND a.execution_id = $2 AND a.attempt_index = $3)"
-			 " RETURNING lease_epoch");
+static FfTable new_attempts =
+FF_TABLE("ff_attempt", NULL,
+		 "partition_key, execution_id, attempt_index, worker_id, worker_instance_id, attempt_id,"
+		 " lease_id, lease_epoch, lease_acquired_at_ms, lease_renewed_at_ms, started_at_ms,"
+		 " lease_expires_at_ms, lease_check_at_ms, attempt_type, timeout_at_ms, policy");
 
 /* attempt_type NULL leaves it as it is. */
 static void
@@ -81,8 +80,10 @@ store_attempt(FfAttempt *attempt, const char *attempt_type)
 		whole ? ff_json_patch(attempt->raw_patch) : ff_null(), ff_pointer(attempt->policy),
 	};
 
-	ff_statement_execute(whole ? &write_attempt_whole : &write_attempt, values,
-						 whole ? (int) lengthof(values) : ATTEMPT_NARGUMENTS, false);
+	if (whole)
+		ff_statement_execute(&write_attempt_whole, values, lengthof(values), false);
+	else
+		ff_table_update(&attempt_rows, values, ATTEMPT_NKEYS, ATTEMPT_NVALUES);
 }
 
 static const pg_uuid_t *
@@ -129,35 +130,36 @@ install_lease(FfAttempt *attempt, const FfMove *move)
 void
 ff_lease_open(FfCore *core, FfAttempt *attempt, const char *type, const FfMove *move)
 {
-	FfRow		row;
+	FfEpochs	earlier = ff_attempt_epochs(core);
 
 	memset(attempt, 0, sizeof(FfAttempt));
 	attempt->execution = core->id;
 	attempt->attempt_index = core->attempt_index;
 	attempt->attempt_id = given_or_minted(move->attempt_id);
 	attempt->started_at_ms = ff_some(move->now_ms);
+	attempt->lease_epoch = 1 + earlier.top;
 	install_lease(attempt, move);
-	if (ff_statement_row(&insert_attempt, &row,
-						 ff_int2(core->id.partition), ff_uuid(&core->id.uuid),
-						 ff_int4(attempt->attempt_index), ff_text(attempt->worker_id),
-						 ff_text(attempt->worker_instance_id), ff_uuid(attempt->attempt_id),
-						 ff_uuid(attempt->lease_id), ff_int8(move->now_ms),
-						 ff_maybe_int8(attempt->lease_expires_at_ms), ff_text(type),
-						 ff_maybe_int8(attempt->timeout_at_ms), ff_pointer(attempt->policy)))
-		attempt->lease_epoch = ff_row_int8(&row, 1);
-	else
-	{
-		/* an earlier run has this index (a replay, or a row put in by hand): overwrite it */
-		attempt->lease_epoch = 1 + ff_attempt_top_epoch(core);
+
+	/* an earlier run has this index (a replay, or a row put in by hand): overwrite it */
+	if (earlier.has_current)
 		store_attempt(attempt, type);
-	}
+	else
+		ff_table_insert(&new_attempts,
+						ff_int2(core->id.partition), ff_uuid(&core->id.uuid),
+						ff_int4(attempt->attempt_index), ff_text(attempt->worker_id),
+						ff_text(attempt->worker_instance_id), ff_uuid(attempt->attempt_id),
+						ff_uuid(attempt->lease_id), ff_int8(attempt->lease_epoch),
+						ff_int8(move->now_ms), ff_int8(move->now_ms), ff_int8(move->now_ms),
+						ff_maybe_int8(attempt->lease_expires_at_ms),
+						ff_maybe_int8(attempt->lease_check_at_ms), ff_text(type),
+						ff_maybe_int8(attempt->timeout_at_ms), ff_pointer(attempt->policy));
 }
 
 void
 ff_lease_continue(FfCore *core, FfAttempt *attempt, const FfMove *move)
 {
 	attempt->attempt_id = given_or_minted(attempt->attempt_id);
-	attempt->lease_epoch = 1 + ff_attempt_top_epoch(core);
+	attempt->lease_epoch = 1 + ff_attempt_epochs(core).top;
 	if (!attempt->started_at_ms.isset)
 		attempt->started_at_ms = ff_some(move->now_ms);
 	install_lease(attempt, move);

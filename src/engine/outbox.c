@@ -5,6 +5,7 @@
 
 #include "base/argument.h"
 #include "base/setting.h"
+#include "base/table.h"
 #include "engine/wake.h"
 
 /* clang-format off */
@@ -37,20 +38,15 @@ ff_outbox_check(const char *stream)
 	return ff_check_one_of(stream, "stream", names, FF_OUTBOXES) + 1;
 }
 
-static FfStatement insert_lease_event =
-FF_STATEMENT("insert_lease_event",
-			 "smallint, text, text, text, text, text, text, bigint, integer, text, bigint, text",
-			 "INSERT INTO @extschema@.ff_lease_event (partition_key, execution_id, namespace,"
-			 " instance_tag, event_type, reason, revoked_by, lease_epoch, attempt_index,"
-			 " worker_instance_id, occurred_at_ms, lease_id)"
-			 " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)");
+static FfTable lease_events =
+FF_TABLE("ff_lease_event", NULL,
+		 "partition_key, execution_id, namespace, instance_tag, event_type, reason, revoked_by,"
+		 " lease_epoch, attempt_index, worker_instance_id, occurred_at_ms, lease_id");
 
-static FfStatement insert_completion_event =
-FF_STATEMENT("insert_completion_event",
-			 "smallint, uuid, text, text, uuid, text, integer, bigint, bigint",
-			 "INSERT INTO @extschema@.ff_completion_event (partition_key, execution_id, namespace,"
-			 " instance_tag, flow_id, outcome, attempt_index, occurred_at_ms, dispatched_at_ms)"
-			 " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)");
+static FfTable completion_events =
+FF_TABLE("ff_completion_event", NULL,
+		 "partition_key, execution_id, namespace, instance_tag, flow_id, outcome, attempt_index,"
+		 " occurred_at_ms, dispatched_at_ms");
 
 static FfStatement insert_signal_event =
 FF_STATEMENT("insert_signal_event",
@@ -91,8 +87,8 @@ ff_outbox_lease(const FfCore *core, const FfAttempt *attempt, const char *type,
 				const char *reason, const char *revoked_by, const char *worker_instance_id,
 				int64 now_ms)
 {
-	ff_statement_run(&insert_lease_event,
-					 ff_int2(core->id.partition), ff_text(uuid_text(&core->id.uuid)),
+	ff_table_insert(&lease_events,
+					ff_int4(core->id.partition), ff_text(uuid_text(&core->id.uuid)),
 					 ff_text(ff_core_namespace(core)), ff_text(instance_tag(core)),
 					 ff_text(type), ff_text(reason), ff_text(revoked_by),
 					 ff_int8(attempt->lease_epoch), ff_int4(attempt->attempt_index),
@@ -105,7 +101,7 @@ ff_outbox_completion(const FfCore *core, const char *outcome, int64 now_ms)
 {
 	bool		resumable = strcmp(outcome, "resumable") == 0;
 
-	ff_statement_run(&insert_completion_event,
+	ff_table_insert(&completion_events,
 					 ff_int2(core->id.partition), ff_uuid(&core->id.uuid),
 					 ff_text(ff_core_namespace(core)), ff_text(instance_tag(core)),
 					 ff_uuid(core->flow_id), ff_text(outcome), ff_int4(core->attempt_index),

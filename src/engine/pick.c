@@ -3,11 +3,11 @@
  *
  * The claim index holds a lane's work by capability class and, inside a class,
  * in claim order. A pick first steps over the classes, one index descent each,
- * and keeps those whose tokens the worker has; then it merges them, locking
- * rows from the class whose next row comes first, up to where another class's
- * comes: a row locked is a row handed out, so none is held from other workers
- * for nothing. So it costs classes times log n, whatever the backlog and
- * however much of it others alone can take.
+ * and keeps those whose tokens the worker has; then it goes through these at
+ * the same time and locks the row that comes first: a row locked is a row
+ * handed out, so none is held from other workers for nothing. So it costs
+ * classes times log n, whatever the backlog and however much of it others alone
+ * can take.
  *
  * The steps go from the last class to the first and see the last row of each:
  * the entries of rows claimed before, which vacuum has not removed yet, stand
@@ -16,39 +16,22 @@
 #include "engine/pick.h"
 
 #include "base/error.h"
+#include "base/table.h"
 #include "engine/capability.h"
 #include "engine/transition.h"
-
-/* A place in claim order. */
-typedef struct Place
-{
-	int32		priority;
-	int64		created_at_ms;
-	pg_uuid_t	execution_id;
-} Place;
-
-/* Before and behind every row in claim order. */
-static const Place first_place = {.priority = PG_INT32_MAX,.created_at_ms = PG_INT64_MIN};
-static const Place last_place = {
-	.priority = PG_INT32_MIN,.created_at_ms = PG_INT64_MAX,
-	.execution_id.data = {[0 ... UUID_LEN - 1] = 0xFF}
-};
 
 /* The claimable work of one capability class, fresh or resumable. */
 typedef struct Class
 {
 	bool		resumable;
 	int64		caps_hash;
-	bool		exhausted;
-	Place		next;			/* the next row is there or later */
-	Place		passed;			/* nothing is to be had up to here */
-	FfRows		rows;			/* locked, not all handed out yet */
-	uint64		handed;
+	FfScan	   *scan;			/* NULL: exhausted */
+	FfRow		row;			/* the one that the scan is at, not locked */
 } Class;
 
 struct FfPick
 {
-	const char *lane_id;
+	Datum		lane;			/* text */
 	ArrayType  *capabilities;
 	int			wanted;
 	int64		now_ms;
@@ -57,99 +40,19 @@ struct FfPick
 	bool		wrote;
 };
 
-#define FRESH \
-	" c.lane_id = $1 AND c.lifecycle_phase = 'runnable' AND c.ownership_state = 'unowned'" \
-	" AND c.eligibility_state = 'eligible_now' AND c.public_state <> 'resumable'"
-#define RESUMABLE \
-	" c.lane_id = $1 AND c.public_state = 'resumable' AND c.eligibility_state = 'eligible_now'"
-#define RESUMABLE_LATER \
-	" c.lane_id = $1 AND c.public_state = 'resumable'" \
-	" AND c.eligibility_state = 'not_eligible_until_time' AND c.eligible_at_ms <= $2"
-#define OPEN_LANE \
-	" NOT EXISTS (SELECT FROM @extschema@.ff_lane_registry l" \
-	"  WHERE l.lane_id = $1 AND l.state IN ('paused', 'disabled'))"
+#define FRESH "ff_exec_core_claim_idx"
+#define RESUMABLE "ff_exec_core_resumable_idx"
+#define CLASS "caps_hash, required_capabilities"
+#define CANDIDATE FF_CORE_COLUMNS ", payload, required_capabilities"
 
-#define CLASS_TAIL \
-	"SELECT c.caps_hash, c.required_capabilities FROM @extschema@.ff_exec_core c WHERE"
-#define LAST_IN_INDEX \
-	" ORDER BY c.caps_hash DESC, c.priority, c.created_at_ms DESC, c.execution_id DESC LIMIT 1"
-
-/* The classes that a kind of work has in the lane, each with the tokens of its last row. */
-#define CLASSES(name, kind) \
-	name " AS ((" CLASS_TAIL kind LAST_IN_INDEX ")" \
-	" UNION ALL SELECT n.* FROM " name " f CROSS JOIN LATERAL (" CLASS_TAIL kind \
-	"  AND c.caps_hash < f.caps_hash" LAST_IN_INDEX ") n)"
-
-/* Columns: kind (0 fresh, 1 resumable, 2 resumable but to be promoted first), hash, tokens. */
-static FfStatement survey =
-FF_STATEMENT("survey", "text, bigint, boolean",
-			 "WITH RECURSIVE " CLASSES("fresh", FRESH) ", " CLASSES("resumable", RESUMABLE)
-			 " SELECT 0, f.* FROM fresh f WHERE" OPEN_LANE
-			 " UNION ALL"
-			 " SELECT 1, r.* FROM resumable r WHERE $3 AND" OPEN_LANE
-			 " UNION ALL"
-			 " SELECT 2, NULL, NULL WHERE $3 AND" OPEN_LANE
-			 "  AND EXISTS (SELECT FROM @extschema@.ff_exec_core c WHERE" RESUMABLE_LATER ")");
-
-#define IN_ORDER " ORDER BY c.priority DESC, c.created_at_ms, c.execution_id LIMIT"
-
-/*
- * Rows of a class, by index ranges that begin and end where the answer does: a
- * tier is the rows of one priority. Work whose deadline is due is not claimed.
- */
-#define OF_CLASS \
-	" AND c.caps_hash = $2 AND (c.deadline_at_ms IS NULL OR c.deadline_at_ms > $3)"
-#define IN_TIER_BEHIND " AND c.priority = $4 AND (c.created_at_ms, c.execution_id) > ($5, $6)"
-#define BELOW_TIER " AND c.priority < $4"
-
-#define HEAD_OF(kind, range) \
-	"(SELECT c.priority, c.created_at_ms, c.execution_id FROM @extschema@.ff_exec_core c" \
-	" WHERE" kind OF_CLASS range IN_ORDER " 1)"
-#define CLASS_HEAD(kind) \
-	HEAD_OF(kind, IN_TIER_BEHIND) " UNION ALL " HEAD_OF(kind, BELOW_TIER) " LIMIT 1"
-#define HEAD_ARGUMENTS "text, bigint, bigint, integer, bigint, uuid"
-
-static FfStatement head_of_fresh =
-FF_STATEMENT("head_of_fresh", HEAD_ARGUMENTS, CLASS_HEAD(FRESH));
-
-static FfStatement head_of_resumable =
-FF_STATEMENT("head_of_resumable", HEAD_ARGUMENTS, CLASS_HEAD(RESUMABLE));
-
-#define LOCK(kind, range, n) \
-	"SELECT " FF_CORE_COLUMNS ", c.payload, c.required_capabilities" \
-	" FROM @extschema@.ff_exec_core c WHERE" kind OF_CLASS range \
-	IN_ORDER " $" n " FOR NO KEY UPDATE SKIP LOCKED"
-#define LOCK_IN_TIER(kind) \
-	LOCK(kind, IN_TIER_BEHIND " AND (c.created_at_ms, c.execution_id) < ($7, $8)", "9")
-#define LOCK_TIERS(kind) LOCK(kind, BELOW_TIER " AND c.priority > $5", "6")
-#define TIER_ARGUMENTS HEAD_ARGUMENTS ", bigint, uuid, bigint"
-#define TIERS_ARGUMENTS "text, bigint, bigint, bigint, bigint, bigint"
-
-static FfStatement lock_fresh_in_tier =
-FF_STATEMENT("lock_fresh_in_tier", TIER_ARGUMENTS, LOCK_IN_TIER(FRESH));
-
-static FfStatement lock_resumable_in_tier =
-FF_STATEMENT("lock_resumable_in_tier", TIER_ARGUMENTS, LOCK_IN_TIER(RESUMABLE));
-
-static FfStatement lock_fresh =
-FF_STATEMENT("lock_fresh", TIERS_ARGUMENTS, LOCK_TIERS(FRESH));
-
-static FfStatement lock_resumable =
-FF_STATEMENT("lock_resumable", TIERS_ARGUMENTS, LOCK_TIERS(RESUMABLE));
-
-static FfStatement lock_resumable_later =
-FF_STATEMENT("lock_resumable_later", "text, bigint, bigint",
-			 "SELECT " FF_CORE_COLUMNS " FROM @extschema@.ff_exec_core c WHERE" RESUMABLE_LATER
-			 " ORDER BY c.eligible_at_ms LIMIT $3 FOR NO KEY UPDATE SKIP LOCKED");
-
-static FfStatement lock_named =
-FF_STATEMENT("lock_named", "smallint, uuid",
-			 "SELECT " FF_CORE_COLUMNS ", c.payload, c.required_capabilities"
-			 " FROM @extschema@.ff_exec_core c WHERE c.partition_key = $1 AND c.execution_id = $2"
-			 " FOR NO KEY UPDATE");
-
-static FfStatement lane_is_open =
-FF_STATEMENT("lane_is_open", "text", "SELECT WHERE" OPEN_LANE);
+static FfTable fresh_classes = FF_TABLE("ff_exec_core", FRESH, CLASS);
+static FfTable resumable_classes = FF_TABLE("ff_exec_core", RESUMABLE, CLASS);
+static FfTable fresh_rows = FF_TABLE("ff_exec_core", FRESH, CANDIDATE);
+static FfTable resumable_rows = FF_TABLE("ff_exec_core", RESUMABLE, CANDIDATE);
+static FfTable named_rows = FF_TABLE("ff_exec_core", "ff_exec_core_pkey", CANDIDATE);
+static FfTable resumable_later =
+FF_TABLE("ff_exec_core", "ff_exec_core_resume_due_idx", FF_CORE_COLUMNS);
+static FfTable lanes = FF_TABLE("ff_lane_registry", "ff_lane_registry_pkey", "state");
 
 static FfStatement flow_withholds =
 FF_STATEMENT("flow_withholds", "smallint, uuid",
@@ -157,98 +60,117 @@ FF_STATEMENT("flow_withholds", "smallint, uuid",
 			 " AND f.public_flow_state = 'cancelled'"
 			 " AND f.raw_fields ->> 'cancellation_policy' IN ('cancel_pending', 'cancel_all')");
 
-static int
-compare_places(const Place *a, const Place *b)
-{
-	if (a->priority != b->priority)
-		return a->priority > b->priority ? -1 : 1;
-	if (a->created_at_ms != b->created_at_ms)
-		return a->created_at_ms < b->created_at_ms ? -1 : 1;
-	return memcmp(&a->execution_id, &b->execution_id, sizeof(pg_uuid_t));
-}
-
-static Place
-place_of(const FfCore *core)
-{
-	return (Place) {
-		.priority = core->priority,.created_at_ms = core->created_at_ms,
-			.execution_id = core->id.uuid
-	};
-}
-
 static void
-add_class(FfPick *pick, const FfRow *row)
+add_class(FfPick *pick, bool resumable, const FfRow *row)
 {
-	Class	   *class = &pick->classes[pick->nclasses];
-	NullableDatum tokens = ff_row_value(row, 3);
+	Class	   *class;
 
-	if (!ff_capabilities_match(DatumGetArrayTypeP(tokens.value), pick->capabilities))
+	if (!ff_capabilities_match(DatumGetArrayTypeP(ff_row_value(row, 2).value), pick->capabilities))
 		return;
+	pick->classes = pick->classes
+		? repalloc(pick->classes, (pick->nclasses + 1) * sizeof(Class)) : palloc(sizeof(Class));
+	class = &pick->classes[pick->nclasses++];
 	memset(class, 0, sizeof(Class));
-	class->resumable = ff_row_int4(row, 1) == 1;
-	class->caps_hash = ff_row_int8(row, 2);
-	class->passed = first_place;
-	pick->nclasses++;
+	class->resumable = resumable;
+	class->caps_hash = ff_row_int8(row, 1);
 }
 
-/* Where several classes are to be merged: which row comes next in this one. */
+/* The classes that a kind of work has in the lane, each with the tokens of its last row. */
 static void
-find_head(FfPick *pick, Class *class)
+find_classes(FfPick *pick, bool resumable)
 {
-	FfRow		row;
+	FfBound		bounds[] = {
+		{1, BTEqualStrategyNumber, pick->lane},
+		{2, BTLessStrategyNumber, (Datum) 0},
+	};
+	int			nbounds = 1;
+	bool		found;
 
-	if (!ff_statement_row(class->resumable ? &head_of_resumable : &head_of_fresh, &row,
-						  ff_text(pick->lane_id), ff_int8(class->caps_hash),
-						  ff_int8(pick->now_ms), ff_int4(class->passed.priority),
-						  ff_int8(class->passed.created_at_ms),
-						  ff_uuid(&class->passed.execution_id)))
+	do
 	{
-		class->exhausted = true;
-		return;
-	}
-	class->next.priority = ff_row_int4(&row, 1);
-	class->next.created_at_ms = ff_row_int8(&row, 2);
-	class->next.execution_id = *ff_row_uuid(&row, 3);
+		FfScan	   *scan = ff_scan_begin(resumable ? &resumable_classes : &fresh_classes, bounds,
+										 nbounds, BackwardScanDirection);
+		FfRow		row;
+
+		found = ff_scan_next(scan, &row);
+		ff_scan_end(scan);
+		if (found)
+		{
+			add_class(pick, resumable, &row);
+			bounds[1].value = ff_row_value(&row, 1).value;
+			nbounds = 2;
+		}
+	} while (found);
 }
 
-/* Look at the lane's classes; true if resumable work is to be promoted first. */
-static bool
-look(FfPick *pick, bool include_resumable)
-{
-	FfRows		rows = ff_statement_run(&survey, ff_text(pick->lane_id), ff_int8(pick->now_ms),
-										ff_bool(include_resumable));
-	bool		promote = false;
-
-	pick->nclasses = 0;
-	pick->classes = palloc((rows.count + 1) * sizeof(Class));
-	for (uint64 i = 0; i < rows.count; i++)
-	{
-		FfRow		row = ff_rows_get(&rows, i);
-
-		if (ff_row_int4(&row, 1) == 2)
-			promote = true;
-		else
-			add_class(pick, &row);
-	}
-	return promote;
-}
-
+/* Make resumed work claimable whose delay is over, the longest due first. */
 static void
 promote_resumable(FfPick *pick)
 {
-	FfRows		rows = ff_statement_run(&lock_resumable_later, ff_text(pick->lane_id),
-										ff_int8(pick->now_ms), ff_int8(pick->wanted));
+	FfBound		due[] = {
+		{1, BTEqualStrategyNumber, pick->lane},
+		{2, BTLessEqualStrategyNumber, Int64GetDatum(pick->now_ms)},
+	};
+	FfScan	   *scan = ff_scan_begin(&resumable_later, due, lengthof(due), ForwardScanDirection);
 	FfMove		move = {.now_ms = pick->now_ms};
+	FfRow		row;
 
-	for (uint64 i = 0; i < rows.count; i++)
+	for (int n = 0; n < pick->wanted && ff_scan_next(scan, &row);)
 	{
-		FfRow		row = ff_rows_get(&rows, i);
 		FfCore		core;
 
+		if (!ff_scan_lock(scan, &row, LockWaitSkip))
+			continue;
 		ff_core_read(&core, &row);
+		if (core.public_state != FF_PUBLIC_RESUMABLE || core.eligibility != FF_NOT_ELIGIBLE_UNTIL_TIME)
+			continue;
 		ff_transition(FF_T34_PROMOTE, &core, NULL, &move);
 		pick->wrote = true;
+		n++;
 	}
+	ff_scan_end(scan);
+}
+
+/* Work whose deadline is due is not claimed. */
+static bool
+is_overdue(const FfPick *pick, FfInt8 deadline_at_ms)
+{
+	return deadline_at_ms.isset && deadline_at_ms.value <= pick->now_ms;
+}
+
+static void
+end_class(Class *class)
+{
+	if (class->scan)
+		ff_scan_end(class->scan);
+	class->scan = NULL;
+}
+
+/* To the next row of a class that is worth locking. */
+static void
+advance(FfPick *pick, Class *class)
+{
+	do
+	{
+		if (!ff_scan_next(class->scan, &class->row))
+		{
+			end_class(class);
+			return;
+		}
+	} while (is_overdue(pick, ff_row_maybe_int8(&class->row, FF_CORE_DEADLINE)));
+}
+
+static void
+begin_class(FfPick *pick, Class *class)
+{
+	FfBound		of_class[] = {
+		{1, BTEqualStrategyNumber, pick->lane},
+		{2, BTEqualStrategyNumber, Int64GetDatum(class->caps_hash)},
+	};
+
+	class->scan = ff_scan_begin(class->resumable ? &resumable_rows : &fresh_rows, of_class,
+								lengthof(of_class), ForwardScanDirection);
+	advance(pick, class);
 }
 
 FfPick *
@@ -257,44 +179,51 @@ ff_pick_begin(const char *lane_id, ArrayType *capabilities, bool include_resumab
 {
 	FfPick	   *pick = palloc0(sizeof(FfPick));
 
-	pick->lane_id = lane_id;
+	pick->lane = CStringGetTextDatum(lane_id);
 	pick->capabilities = capabilities;
 	pick->wanted = wanted;
 	pick->now_ms = now_ms;
-	if (look(pick, include_resumable))
+	if (!ff_lane_is_open(lane_id))
+		return pick;
+	if (include_resumable)
 	{
 		promote_resumable(pick);
-		look(pick, include_resumable);
+		find_classes(pick, true);
 	}
-	for (int i = 0; i < pick->nclasses && pick->nclasses > 1; i++)
-		find_head(pick, &pick->classes[i]);
+	find_classes(pick, false);
+	for (int i = 0; i < pick->nclasses; i++)
+		begin_class(pick, &pick->classes[i]);
 	return pick;
 }
 
-/*
- * The class whose next row comes first, and the place up to which none of
- * another class comes before its rows; NULL when all are exhausted.
- */
+/* Claim order: priority, age, id. */
+static bool
+comes_before(const FfRow *a, const FfRow *b)
+{
+	int32		priority = ff_row_int4(a, FF_CORE_PRIORITY);
+	int32		other_priority = ff_row_int4(b, FF_CORE_PRIORITY);
+	int64		created = ff_row_int8(a, FF_CORE_CREATED);
+	int64		other_created = ff_row_int8(b, FF_CORE_CREATED);
+
+	if (priority != other_priority)
+		return priority > other_priority;
+	if (created != other_created)
+		return created < other_created;
+	return memcmp(ff_row_uuid(a, FF_CORE_ID), ff_row_uuid(b, FF_CORE_ID), sizeof(pg_uuid_t)) < 0;
+}
+
+/* The class whose next row comes first; NULL when all are exhausted. */
 static Class *
-first_class(FfPick *pick, Place *limit)
+first_class(FfPick *pick)
 {
 	Class	   *first = NULL;
 
-	*limit = last_place;
 	for (int i = 0; i < pick->nclasses; i++)
 	{
 		Class	   *class = &pick->classes[i];
 
-		if (class->exhausted)
-			continue;
-		if (first == NULL || compare_places(&class->next, &first->next) < 0)
-		{
-			if (first)
-				*limit = first->next;
+		if (class->scan && (first == NULL || comes_before(&class->row, &first->row)))
 			first = class;
-		}
-		else if (compare_places(&class->next, limit) < 0)
-			*limit = class->next;
 	}
 	return first;
 }
@@ -308,75 +237,27 @@ candidate_of(const FfRow *row, FfCandidate *candidate)
 		DatumGetArrayTypeP(ff_row_value(row, FF_CORE_NCOLUMNS + 2).value);
 }
 
-/* Lock rows of one tier of a class, between two places, as many as are wanted. */
+/* What is true of all rows in the index of the class: a row may have changed before it was locked. */
 static bool
-lock_in_tier(FfPick *pick, Class *class, int32 priority, const Place *behind, const Place *before)
+is_claimable(const Class *class, const FfCore *core)
 {
-	class->rows = ff_statement_run(class->resumable ? &lock_resumable_in_tier
-								   : &lock_fresh_in_tier,
-								   ff_text(pick->lane_id), ff_int8(class->caps_hash),
-								   ff_int8(pick->now_ms), ff_int4(priority),
-								   ff_int8(behind->created_at_ms), ff_uuid(&behind->execution_id),
-								   ff_int8(before->created_at_ms), ff_uuid(&before->execution_id),
-								   ff_int8(pick->wanted));
-	class->handed = 0;
-	return class->rows.count > 0;
-}
-
-/* The same for the tiers between two priorities, neither included. */
-static bool
-lock_tiers(FfPick *pick, Class *class, int64 below, int64 above)
-{
-	class->rows = ff_statement_run(class->resumable ? &lock_resumable : &lock_fresh,
-								   ff_text(pick->lane_id), ff_int8(class->caps_hash),
-								   ff_int8(pick->now_ms), ff_int8(below), ff_int8(above),
-								   ff_int8(pick->wanted));
-	class->handed = 0;
-	return class->rows.count > 0;
-}
-
-/*
- * Lock the next rows of a class up to the limit: what is left of the tier that
- * rows were last taken from, then the tiers between, then the limit's own.
- */
-static bool
-lock_more(FfPick *pick, Class *class, const Place *limit)
-{
-	const Place *passed = &class->passed;
-	bool		begun = compare_places(passed, &first_place) != 0;
-	int64		above = pick->nclasses == 1 ? PG_INT64_MIN : limit->priority;
-	bool		same_tier = begun && passed->priority <= above;
-
-	if (begun && lock_in_tier(pick, class, passed->priority, passed,
-							  same_tier ? limit : &last_place))
-		return true;
-	if (same_tier)
+	if (core->eligibility != FF_ELIGIBLE_NOW)
 		return false;
-	if ((pick->nclasses == 1 || class->next.priority > above) &&
-		lock_tiers(pick, class, begun ? passed->priority : PG_INT64_MAX, above))
-		return true;
-	return pick->nclasses > 1 && compare_places(limit, &last_place) != 0 &&
-		lock_in_tier(pick, class, limit->priority, &first_place, limit);
-}
-
-/* Nothing more is to be had of a class up to the limit: go on behind it. */
-static void
-pass_limit(FfPick *pick, Class *class, const Place *limit)
-{
-	class->passed = *limit;
-	if (pick->nclasses == 1 || compare_places(limit, &last_place) == 0)
-		class->exhausted = true;
-	else
-		find_head(pick, class);
+	if (class->resumable)
+		return core->public_state == FF_PUBLIC_RESUMABLE;
+	return core->phase == FF_RUNNABLE && core->ownership == FF_UNOWNED &&
+		core->public_state != FF_PUBLIC_RESUMABLE;
 }
 
 /* Whether this locked row may be handed out; a withheld one is taken out of the way. */
 static bool
-may_be_claimed(FfPick *pick, FfCandidate *candidate)
+may_be_claimed(FfPick *pick, const Class *class, FfCandidate *candidate)
 {
 	FfMove		move = {.now_ms = pick->now_ms,.reason = FF_PAUSED_BY_FLOW_CANCEL};
 
-	if (!ff_capabilities_match(candidate->required_capabilities, pick->capabilities))
+	if (!is_claimable(class, &candidate->core) ||
+		is_overdue(pick, candidate->core.deadline_at_ms) ||
+		!ff_capabilities_match(candidate->required_capabilities, pick->capabilities))
 		return false;
 	if (!ff_flow_withholds(&candidate->core))
 		return true;
@@ -388,29 +269,22 @@ may_be_claimed(FfPick *pick, FfCandidate *candidate)
 bool
 ff_pick_next(FfPick *pick, FfCandidate *candidate)
 {
+	bool		found = false;
 	Class	   *class;
-	Place		limit;
 
-	while (pick->wanted > 0 && (class = first_class(pick, &limit)) != NULL)
+	while (!found && (class = first_class(pick)) != NULL)
 	{
-		FfRow		row;
-
-		if (class->handed == class->rows.count)
+		if (ff_scan_lock(class->scan, &class->row, LockWaitSkip))
 		{
-			if (!lock_more(pick, class, &limit))
-				pass_limit(pick, class, &limit);
-			continue;
+			candidate_of(&class->row, candidate);
+			found = may_be_claimed(pick, class, candidate);
 		}
-		row = ff_rows_get(&class->rows, class->handed++);
-		candidate_of(&row, candidate);
-		class->passed = class->next = place_of(&candidate->core);
-		if (may_be_claimed(pick, candidate))
-		{
-			pick->wanted--;
-			return true;
-		}
+		advance(pick, class);
 	}
-	return false;
+	if (found && --pick->wanted == 0)
+		for (int i = 0; i < pick->nclasses; i++)
+			end_class(&pick->classes[i]);
+	return found;
 }
 
 bool
@@ -424,7 +298,7 @@ ff_pick_named(const FfExecutionId *id, FfCandidate *candidate)
 {
 	FfRow		row;
 
-	if (!ff_statement_row(&lock_named, &row, ff_int2(id->partition), ff_uuid(&id->uuid)))
+	if (!ff_table_lock(&named_rows, &row, ff_int2(id->partition), ff_uuid(&id->uuid)))
 		ff_raise(FF_NOT_FOUND,
 				 errmsg("execution %s does not exist", ff_execution_id_text(id)));
 	candidate_of(&row, candidate);
@@ -434,8 +308,12 @@ bool
 ff_lane_is_open(const char *lane_id)
 {
 	FfRow		row;
+	int			state;
 
-	return ff_statement_row(&lane_is_open, &row, ff_text(lane_id));
+	if (!ff_table_read(&lanes, &row, ff_text(lane_id)))
+		return true;
+	state = ff_row_enum(&row, 1, &ff_lane_states);
+	return state != FF_LANE_PAUSED && state != FF_LANE_DISABLED;
 }
 
 bool

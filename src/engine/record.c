@@ -5,52 +5,39 @@
 #include "engine/record.h"
 
 #include "base/error.h"
+#include "base/table.h"
 
-#define LOCK_CORE \
-	"SELECT " FF_CORE_COLUMNS \
-	" FROM @extschema@.ff_exec_core c" \
-	" WHERE c.partition_key = $1 AND c.execution_id = $2" \
-	" FOR NO KEY UPDATE"
-
-static FfStatement lock_core = FF_STATEMENT("lock_core", "smallint, uuid", LOCK_CORE);
+static FfTable core_rows = FF_TABLE("ff_exec_core", "ff_exec_core_pkey", FF_CORE_COLUMNS);
 
 static FfStatement lock_free_core =
-FF_STATEMENT("lock_free_core", "smallint, uuid", LOCK_CORE " SKIP LOCKED");
+FF_STATEMENT("lock_free_core", "smallint, uuid",
+			 "SELECT " FF_CORE_COLUMNS " FROM @extschema@.ff_exec_core"
+			 " WHERE partition_key = $1 AND execution_id = $2 FOR NO KEY UPDATE SKIP LOCKED");
 
-/*
- * Everyone who writes a dependent row holds the execution's lock, and this
- * statement's snapshot is taken after that lock was: what it does not see is
- * not there.
- */
-static FfStatement lock_attempt =
-FF_STATEMENT("lock_attempt", "smallint, uuid, integer",
-			 "SELECT worker_id, worker_instance_id, attempt_id, lease_id, lease_epoch,"
-			 " lease_expires_at_ms, lease_check_at_ms, lease_acquired_at_ms,"
-			 " lease_renewed_at_ms, lease_lost_at_ms, started_at_ms, terminal_at_ms,"
-			 " suspended_at_ms, outcome, timeout_at_ms, timeout_left_ms, failure_reason,"
-			 " failure_category, raw_fields,"
-			 " EXISTS (SELECT FROM @extschema@.ff_claim_grant g"
-			 "  WHERE g.partition_key = $1 AND g.execution_id = $2),"
-			 " EXISTS (SELECT FROM @extschema@.ff_suspension_current s"
-			 "  WHERE s.partition_key = $1 AND s.execution_id = $2),"
-			 " EXISTS (SELECT FROM @extschema@.ff_waitpoint_pending w"
-			 "  WHERE w.partition_key = $1 AND w.execution_id = $2"
-			 "  AND w.state IN ('pending', 'active'))"
-			 " FROM @extschema@.ff_attempt"
-			 " WHERE partition_key = $1 AND execution_id = $2 AND attempt_index = $3"
-			 " FOR NO KEY UPDATE");
+static FfTable attempt_rows =
+FF_TABLE("ff_attempt", "ff_attempt_pkey",
+		 "worker_id, worker_instance_id, attempt_id, lease_id, lease_epoch, lease_expires_at_ms,"
+		 " lease_check_at_ms, lease_acquired_at_ms, lease_renewed_at_ms, lease_lost_at_ms,"
+		 " started_at_ms, terminal_at_ms, suspended_at_ms, outcome, timeout_at_ms,"
+		 " timeout_left_ms, failure_reason, failure_category, raw_fields");
 
-static FfStatement top_epoch =
-FF_STATEMENT("top_epoch", "smallint, uuid",
-			 "SELECT max(lease_epoch) FROM @extschema@.ff_attempt"
-			 " WHERE partition_key = $1 AND execution_id = $2");
+static FfTable epochs = FF_TABLE("ff_attempt", "ff_attempt_pkey", "attempt_index, lease_epoch");
+
+static FfTable grants =
+FF_TABLE("ff_claim_grant", "ff_claim_grant_execution_idx", "execution_id");
+
+static FfTable suspensions =
+FF_TABLE("ff_suspension_current", "ff_suspension_current_pkey", "execution_id");
+
+static FfTable open_waitpoints =
+FF_TABLE("ff_waitpoint_pending", "ff_waitpoint_pending_open_idx", "execution_id");
 
 void
 ff_core_read(FfCore *core, const FfRow *row)
 {
 	memset(core, 0, sizeof(FfCore));
 	core->id.partition = ff_row_int2(row, 1);
-	core->id.uuid = *ff_row_uuid(row, 2);
+	core->id.uuid = *ff_row_uuid(row, FF_CORE_ID);
 	core->flow_id = ff_row_uuid(row, 3);
 	core->lane_id = ff_row_cstring(row, 4);
 	core->attempt_index = ff_row_int4(row, 5);
@@ -62,11 +49,11 @@ ff_core_read(FfCore *core, const FfRow *row)
 	core->attempt_state = ff_row_enum(row, 11, &ff_attempt_states);
 	core->terminal_outcome = ff_row_enum(row, 12, &ff_outcomes);
 	core->eligible_at_ms = ff_row_maybe_int8(row, 13);
-	core->deadline_at_ms = ff_row_maybe_int8(row, 14);
+	core->deadline_at_ms = ff_row_maybe_int8(row, FF_CORE_DEADLINE);
 	core->started_at_ms = ff_row_maybe_int8(row, 15);
 	core->terminal_at_ms = ff_row_maybe_int8(row, 16);
-	core->created_at_ms = ff_row_int8(row, 17);
-	core->priority = ff_row_int4(row, 18);
+	core->created_at_ms = ff_row_int8(row, FF_CORE_CREATED);
+	core->priority = ff_row_int4(row, FF_CORE_PRIORITY);
 	core->lease_reclaim_count = ff_row_int4(row, 19);
 	core->retry_count = ff_row_int4(row, 20);
 	core->blocked_on = ff_row_uuid(row, 21);
@@ -75,27 +62,26 @@ ff_core_read(FfCore *core, const FfRow *row)
 	core->dependents = FF_HAS_ANY;
 }
 
-static bool
-lock_by(FfStatement *lock, FfCore *core, const FfExecutionId *id)
+bool
+ff_core_try(FfCore *core, const FfExecutionId *id)
 {
 	FfRow		row;
 
-	if (!ff_statement_row(lock, &row, ff_int2(id->partition), ff_uuid(&id->uuid)))
+	if (!ff_table_lock(&core_rows, &row, ff_int2(id->partition), ff_uuid(&id->uuid)))
 		return false;
 	ff_core_read(core, &row);
 	return true;
 }
 
 bool
-ff_core_try(FfCore *core, const FfExecutionId *id)
-{
-	return lock_by(&lock_core, core, id);
-}
-
-bool
 ff_core_try_free(FfCore *core, const FfExecutionId *id)
 {
-	return lock_by(&lock_free_core, core, id);
+	FfRow		row;
+
+	if (!ff_statement_row(&lock_free_core, &row, ff_int2(id->partition), ff_uuid(&id->uuid)))
+		return false;
+	ff_core_read(core, &row);
+	return true;
 }
 
 void
@@ -104,6 +90,22 @@ ff_core_lock(FfCore *core, const FfExecutionId *id)
 	if (!ff_core_try(core, id))
 		ff_raise(FF_NOT_FOUND,
 				 errmsg("execution %s does not exist", ff_execution_id_text(id)));
+}
+
+/*
+ * Everyone who writes a dependent row holds the execution's lock, and these
+ * look on snapshots taken after that lock was: what they do not see is not
+ * there.
+ */
+static int
+find_dependents(const FfCore *core)
+{
+	NullableDatum partition = ff_int2(core->id.partition);
+	NullableDatum execution = ff_uuid(&core->id.uuid);
+
+	return (ff_table_has(&grants, partition, execution) ? FF_HAS_GRANT : 0) |
+		(ff_table_has(&suspensions, partition, execution) ? FF_HAS_SUSPENSION : 0) |
+		(ff_table_has(&open_waitpoints, partition, execution) ? FF_HAS_WAITPOINT : 0);
 }
 
 bool
@@ -115,8 +117,8 @@ ff_attempt_lock(FfAttempt *attempt, FfCore *core, int32 attempt_index)
 	attempt->execution = core->id;
 	attempt->attempt_index = attempt_index;
 	attempt->outcome = FF_NO_OUTCOME;
-	if (!ff_statement_row(&lock_attempt, &row, ff_int2(core->id.partition),
-						  ff_uuid(&core->id.uuid), ff_int4(attempt_index)))
+	if (!ff_table_lock(&attempt_rows, &row, ff_int2(core->id.partition),
+					   ff_uuid(&core->id.uuid), ff_int4(attempt_index)))
 		return false;
 
 	attempt->worker_id = ff_row_cstring(&row, 1);
@@ -138,19 +140,29 @@ ff_attempt_lock(FfAttempt *attempt, FfCore *core, int32 attempt_index)
 	attempt->failure_reason = ff_row_cstring(&row, 17);
 	attempt->failure_category = ff_row_cstring(&row, 18);
 	attempt->raw_fields = ff_row_jsonb(&row, 19);
-	core->dependents = (ff_row_bool(&row, 20) ? FF_HAS_GRANT : 0) |
-		(ff_row_bool(&row, 21) ? FF_HAS_SUSPENSION : 0) |
-		(ff_row_bool(&row, 22) ? FF_HAS_WAITPOINT : 0);
+	core->dependents = find_dependents(core);
 	return true;
 }
 
-int64
-ff_attempt_top_epoch(const FfCore *core)
+FfEpochs
+ff_attempt_epochs(const FfCore *core)
 {
+	FfEpochs	result = {0};
+	FfBound		of_execution[] = {
+		{1, BTEqualStrategyNumber, Int16GetDatum(core->id.partition)},
+		{2, BTEqualStrategyNumber, UUIDPGetDatum(&core->id.uuid)},
+	};
+	FfScan	   *scan = ff_scan_begin(&epochs, of_execution, lengthof(of_execution),
+									 ForwardScanDirection);
 	FfRow		row;
 
-	ff_statement_row(&top_epoch, &row, ff_int2(core->id.partition), ff_uuid(&core->id.uuid));
-	return ff_row_int8(&row, 1);
+	while (ff_scan_next(scan, &row))
+	{
+		result.has_current |= ff_row_int4(&row, 1) == core->attempt_index;
+		result.top = Max(result.top, ff_row_int8(&row, 2));
+	}
+	ff_scan_end(scan);
+	return result;
 }
 
 bool

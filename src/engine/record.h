@@ -88,14 +88,19 @@ typedef struct FfAttempt
 	Jsonb	   *raw_fields;		/* as read */
 } FfAttempt;
 
-/* The columns of FfCore in the order that ff_core_read takes them, from ff_exec_core c. */
+/* The columns of FfCore in the order that ff_core_read takes them. */
 #define FF_CORE_COLUMNS \
-	"c.partition_key, c.execution_id, c.flow_id, c.lane_id, c.attempt_index, " \
-	"c.lifecycle_phase, c.ownership_state, c.eligibility_state, c.blocking_reason, " \
-	"c.public_state, c.attempt_state, c.terminal_outcome, c.eligible_at_ms, " \
-	"c.deadline_at_ms, c.started_at_ms, c.terminal_at_ms, c.created_at_ms, c.priority, " \
-	"c.lease_reclaim_count, c.retry_count, c.blocked_on, c.policy, c.raw_fields"
+	"partition_key, execution_id, flow_id, lane_id, attempt_index, lifecycle_phase, " \
+	"ownership_state, eligibility_state, blocking_reason, public_state, attempt_state, " \
+	"terminal_outcome, eligible_at_ms, deadline_at_ms, started_at_ms, terminal_at_ms, " \
+	"created_at_ms, priority, lease_reclaim_count, retry_count, blocked_on, policy, raw_fields"
 #define FF_CORE_NCOLUMNS 23
+
+/* Those that say where an execution is in claim order, and whether it is too late for it. */
+#define FF_CORE_ID 2
+#define FF_CORE_DEADLINE 14
+#define FF_CORE_CREATED 17
+#define FF_CORE_PRIORITY 18
 
 /* Fill a struct from the first FF_CORE_NCOLUMNS columns of a row. */
 extern void ff_core_read(FfCore *core, const FfRow *row);
@@ -116,8 +121,14 @@ extern bool ff_core_try_free(FfCore *core, const FfExecutionId *id);
  */
 extern bool ff_attempt_lock(FfAttempt *attempt, FfCore *core, int32 attempt_index);
 
-/* The highest lease_epoch of the execution's attempts, 0 if it has none. */
-extern int64 ff_attempt_top_epoch(const FfCore *core);
+/* What the execution's attempts say about the next lease. */
+typedef struct FfEpochs
+{
+	int64		top;			/* the highest lease_epoch, 0 if there is no attempt */
+	bool		has_current;	/* there is one of the execution's attempt_index */
+} FfEpochs;
+
+extern FfEpochs ff_attempt_epochs(const FfCore *core);
 
 /* True when the lease runs: ownership leased and its end not reached. */
 extern bool ff_lease_is_live(const FfCore *core, const FfAttempt *attempt, int64 now_ms);

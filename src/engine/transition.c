@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/table.h"
 #include "engine/grant.h"
 #include "engine/lease.h"
 #include "engine/outbox.h"
@@ -205,30 +206,36 @@ static const Row table[FF_TRANSITIONS] = {
 /* The outcome that an end gives the execution is the attempt's. */
 #define ENDS(row) ((row)->to == FF_VECTOR_T || (row)->to == FF_VECTOR_C)
 
-/* The second form also writes the columns that most transitions leave alone. */
-#define CORE_ARGUMENTS \
-	"smallint, uuid, ff_lifecycle_phase, ff_ownership_state, ff_eligibility_state," \
-	" ff_blocking_reason, ff_public_state, ff_attempt_state, ff_attempt_outcome," \
-	" integer, bigint, bigint, bigint, integer, integer, uuid, bigint"
-#define CORE_UPDATE \
-	"UPDATE @extschema@.ff_exec_core SET lifecycle_phase = $3, ownership_state = $4," \
-	" eligibility_state = $5, blocking_reason = $6, public_state = $7," \
-	" attempt_state = $8, terminal_outcome = $9, attempt_index = $10," \
-	" eligible_at_ms = $11, started_at_ms = $12, terminal_at_ms = $13," \
-	" retry_count = $14, lease_reclaim_count = $15, blocked_on = $16," \
-	" last_mutation_at_ms = $17"
-#define CORE_KEY " WHERE partition_key = $1 AND execution_id = $2"
-#define CORE_NARGUMENTS 17
+/* What every transition writes, and with it the result of a success. */
+#define CORE_COLUMNS \
+	"lifecycle_phase, ownership_state, eligibility_state, blocking_reason, public_state," \
+	" attempt_state, terminal_outcome, attempt_index, eligible_at_ms, started_at_ms," \
+	" terminal_at_ms, retry_count, lease_reclaim_count, blocked_on, last_mutation_at_ms"
+#define CORE_NKEYS 2
+#define CORE_NVALUES 17
 
-static FfStatement write_core =
-FF_STATEMENT("write_core", CORE_ARGUMENTS, CORE_UPDATE CORE_KEY);
+static FfTable core_rows = FF_TABLE("ff_exec_core", "ff_exec_core_pkey", CORE_COLUMNS);
 
+static FfTable core_rows_with_result =
+FF_TABLE("ff_exec_core", "ff_exec_core_pkey", CORE_COLUMNS ", result");
+
+/* The same and the columns that most transitions leave alone. */
 static FfStatement write_core_whole =
-FF_STATEMENT("write_core_whole", CORE_ARGUMENTS ", bytea, text[], jsonb, text, text, bigint",
-			 CORE_UPDATE ", result = COALESCE($18, result),"
+FF_STATEMENT("write_core_whole",
+			 "smallint, uuid, ff_lifecycle_phase, ff_ownership_state, ff_eligibility_state,"
+			 " ff_blocking_reason, ff_public_state, ff_attempt_state, ff_attempt_outcome,"
+			 " integer, bigint, bigint, bigint, integer, integer, uuid, bigint, bytea, text[],"
+			 " jsonb, text, text, bigint",
+			 "UPDATE @extschema@.ff_exec_core SET lifecycle_phase = $3, ownership_state = $4,"
+			 " eligibility_state = $5, blocking_reason = $6, public_state = $7,"
+			 " attempt_state = $8, terminal_outcome = $9, attempt_index = $10,"
+			 " eligible_at_ms = $11, started_at_ms = $12, terminal_at_ms = $13,"
+			 " retry_count = $14, lease_reclaim_count = $15, blocked_on = $16,"
+			 " last_mutation_at_ms = $17, result = COALESCE($18, result),"
 			 " raw_fields = (raw_fields - COALESCE($19, '{}')) || COALESCE($20, '{}'),"
 			 " cancellation_reason = COALESCE(cancellation_reason, $21),"
-			 " cancelled_by = COALESCE(cancelled_by, $22), deadline_at_ms = $23" CORE_KEY);
+			 " cancelled_by = COALESCE(cancelled_by, $22), deadline_at_ms = $23"
+			 " WHERE partition_key = $1 AND execution_id = $2");
 
 static FfStatement insert_core =
 FF_STATEMENT("insert_core",
@@ -244,11 +251,10 @@ FF_STATEMENT("insert_core",
 			 " $16, $17, $18, $19, $20, 0)"
 			 " ON CONFLICT (partition_key, execution_id) DO NOTHING");
 
-/* Whether the row needs the second form of its writer. */
 static bool
 core_has_details(const FfCore *core)
 {
-	return core->result || core->raw_patch || core->raw_removed ||
+	return core->raw_patch || core->raw_removed ||
 		core->cancellation_reason || core->cancelled_by || core->deadline_changed;
 }
 
@@ -283,8 +289,12 @@ store_core(FfCore *core, int64 now_ms)
 		ff_maybe_int8(core->deadline_at_ms),
 	};
 
-	ff_statement_execute(whole ? &write_core_whole : &write_core, values,
-						 whole ? (int) lengthof(values) : CORE_NARGUMENTS, false);
+	if (whole)
+		ff_statement_execute(&write_core_whole, values, lengthof(values), false);
+	else if (core->result)
+		ff_table_update(&core_rows_with_result, values, CORE_NKEYS, CORE_NVALUES + 1);
+	else
+		ff_table_update(&core_rows, values, CORE_NKEYS, CORE_NVALUES);
 	tell_due(core, core->deadline_changed);
 }
 

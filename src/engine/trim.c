@@ -4,7 +4,6 @@
 #include "engine/trim.h"
 
 #include "base/setting.h"
-#include "engine/slot.h"
 #include "engine/subscription.h"
 
 /* Looking at an event costs far less than deleting one. */
@@ -362,43 +361,4 @@ ff_trim_batch(int64 max_rows, int64 now_ms, FfTrimBatch *batch)
 				batch->more = true;
 		}
 	}
-}
-
-/* When a row comes of age that nothing else holds. */
-static int64
-due_of(const Rules *rules, const FfRow *row)
-{
-	int64		recorded_at_ms = ff_row_int8(row, 3);
-	double		age = ff_outbox_retention_ms;
-
-	if (ff_row_bool(row, 4))
-		return FF_NEVER_DUE;
-	if (ff_position_compare(position_of(row), rules->acknowledged) > 0)
-	{
-		if (ff_outbox_max_retention_ms == 0)
-			return FF_NEVER_DUE;
-		age = Max(age, ff_outbox_max_retention_ms);
-	}
-	return recorded_at_ms + (int64) age + 1;
-}
-
-int64
-ff_trim_next_due_ms(void)
-{
-	int64		least = FF_NEVER_DUE;
-
-	for (FfOutbox outbox = 1; outbox <= FF_OUTBOXES && ff_outbox_retention_ms > 0; outbox++)
-	{
-		Rules		rules = rules_of(outbox, 0, 0);
-		FfRows		rows = oldest(&rules, ff_trimmed(outbox), 1);
-
-		if (rows.count > 0)
-		{
-			FfRow		row = ff_rows_get(&rows, 0);
-
-			least = Min(least, due_of(&rules, &row));
-		}
-		ff_rows_free(&rows);
-	}
-	return least;
 }

@@ -36,12 +36,4 @@ typedef struct FfTrimBatch
  */
 extern void ff_trim_batch(int64 max_rows, int64 now_ms, FfTrimBatch *batch);
 
-/*
- * When the oldest event comes of age that nothing else holds, by outbox_state
- * and the settings; FF_NEVER_DUE (slot.h) if none does. A few index probes. It
- * is for people to see: a trimmer that woke up for each event by itself would
- * seldom have more than one to delete, so its interval is what to run it by.
- */
-extern int64 ff_trim_next_due_ms(void);
-
 #endif							/* FF_TRIM_H */
