@@ -107,12 +107,6 @@ ff_scan_slot(FfScan *scan)
 	return scan->slot;
 }
 
-Snapshot
-ff_scan_snapshot(FfScan *scan)
-{
-	return scan->snapshot;
-}
-
 void
 ff_scan_close(FfScan *scan)
 {
@@ -140,6 +134,7 @@ read_row(FfScan *scan)
 		scan->row.values[i] = values[state->columns[i] - 1];
 		scan->row.nulls[i] = nulls[state->columns[i] - 1];
 	}
+	scan->row.tid = scan->slot->tts_tid;
 	return scan->row;
 }
 
@@ -151,9 +146,7 @@ is_within(FfScan *scan)
 	{
 		ScanKey		key = &scan->keys[i];
 		bool		isnull;
-		Datum		value = slot_getattr(scan->slot,
-										 scan->index->rd_index->indkey.values[key->sk_attno - 1],
-										 &isnull);
+		Datum		value = slot_getattr(scan->slot, scan->state->keys[key->sk_attno - 1], &isnull);
 
 		if (isnull || !DatumGetBool(FunctionCall2Coll(&key->sk_func, key->sk_collation, value,
 													  key->sk_argument)))

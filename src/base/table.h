@@ -65,9 +65,11 @@ extern bool ff_table_has_values(FfTable *table, const NullableDatum *keys, int n
 
 /*
  * Write the row that the first nkeys values identify, by a unique index; its
- * first columns become the values behind those. The caller has it locked.
+ * named columns become the values behind those. The caller has it locked. *tid
+ * is where it was when it was read, if that is known, and becomes where it is.
  */
-extern void ff_table_update(FfTable *table, const NullableDatum *values, int nkeys, int nvalues);
+extern void ff_table_update(FfTable *table, ItemPointer tid, const NullableDatum *values,
+							int nkeys, int nvalues);
 
 /* Insert a row; columns that are not named get their defaults. */
 #define ff_table_insert(table, ...) \

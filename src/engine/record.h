@@ -41,6 +41,7 @@ typedef struct FfCore
 	const pg_uuid_t *blocked_on;
 	Jsonb	   *policy;			/* NULL: none */
 	Jsonb	   *raw_fields;
+	ItemPointerData tid;		/* for ff_table_update */
 
 	/*
 	 * FF_HAS_* bits: what may have rows, so that an end need not look in vain.
@@ -80,6 +81,7 @@ typedef struct FfAttempt
 	FfInt8		timeout_left_ms;
 	const char *failure_reason;
 	const char *failure_category;
+	ItemPointerData tid;		/* for ff_table_update */
 
 	/* To be written with the next transition; NULL leaves the column as it is. */
 	bytea	   *failure_detail;

@@ -276,9 +276,9 @@ store_core(FfCore *core, int64 now_ms)
 	if (whole)
 		ff_statement_execute(&write_core_whole, values, lengthof(values), false);
 	else if (core->result)
-		ff_table_update(&core_rows_with_result, values, CORE_NKEYS, CORE_NVALUES + 1);
+		ff_table_update(&core_rows_with_result, &core->tid, values, CORE_NKEYS, CORE_NVALUES + 1);
 	else
-		ff_table_update(&core_rows, values, CORE_NKEYS, CORE_NVALUES);
+		ff_table_update(&core_rows, &core->tid, values, CORE_NKEYS, CORE_NVALUES);
 }
 
 static const char *
