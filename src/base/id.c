@@ -64,12 +64,23 @@ ff_uuid_text(const pg_uuid_t *uuid)
 	return text;
 }
 
+/* Random bytes are drawn for several at a time, which costs hardly more than for one. */
+#define MINTED_AT_ONCE 16
+
 void
 ff_uuid_mint(pg_uuid_t *uuid)
 {
-	if (!pg_strong_random(uuid->data, UUID_LEN))
-		ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR),
-						errmsg("could not generate random values")));
+	static pg_uuid_t random[MINTED_AT_ONCE];
+	static int	left = 0;
+
+	if (left == 0)
+	{
+		if (!pg_strong_random(random, sizeof(random)))
+			ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR),
+							errmsg("could not generate random values")));
+		left = MINTED_AT_ONCE;
+	}
+	*uuid = random[--left];
 	uuid->data[6] = (uuid->data[6] & 0x0F) | 0x40;	/* version 4 */
 	uuid->data[8] = (uuid->data[8] & 0x3F) | 0x80;	/* variant of RFC 4122 */
 }

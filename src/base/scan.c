@@ -107,12 +107,6 @@ ff_scan_slot(FfScan *scan)
 	return scan->slot;
 }
 
-Snapshot
-ff_scan_snapshot(FfScan *scan)
-{
-	return scan->snapshot;
-}
-
 void
 ff_scan_close(FfScan *scan)
 {
@@ -140,6 +134,7 @@ read_row(FfScan *scan)
 		scan->row.values[i] = values[state->columns[i] - 1];
 		scan->row.nulls[i] = nulls[state->columns[i] - 1];
 	}
+	scan->row.tid = scan->slot->tts_tid;
 	return scan->row;
 }
 
@@ -151,9 +146,7 @@ is_within(FfScan *scan)
 	{
 		ScanKey		key = &scan->keys[i];
 		bool		isnull;
-		Datum		value = slot_getattr(scan->slot,
-										 scan->index->rd_index->indkey.values[key->sk_attno - 1],
-										 &isnull);
+		Datum		value = slot_getattr(scan->slot, scan->state->keys[key->sk_attno - 1], &isnull);
 
 		if (isnull || !DatumGetBool(FunctionCall2Coll(&key->sk_func, key->sk_collation, value,
 													  key->sk_argument)))
@@ -220,6 +213,23 @@ ff_scan_next(FfScan *scan, FfRow *row)
 	if (!ff_scan_step(scan))
 		return false;
 	*row = read_row(scan);
+	return true;
+}
+
+bool
+ff_scan_next_key(FfScan *scan, int column, Datum *value)
+{
+	bool		isnull;
+
+	if (!scan->scan->xs_want_itup)
+	{
+		/* before the first step: the scan makes room for entries when it begins */
+		scan->scan->xs_want_itup = true;
+		index_rescan(scan->scan, scan->keys, scan->nkeys, NULL, 0);
+	}
+	if (index_getnext_tid(scan->scan, scan->direction) == NULL)
+		return false;
+	*value = index_getattr(scan->scan->xs_itup, column, scan->scan->xs_itupdesc, &isnull);
 	return true;
 }
 

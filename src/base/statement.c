@@ -166,6 +166,7 @@ ff_rows_get(const FfRows *rows, uint64 i)
 	row.values = palloc(desc->natts * sizeof(Datum));
 	row.nulls = palloc(desc->natts * sizeof(bool));
 	heap_deform_tuple(rows->table->vals[i], desc, row.values, row.nulls);
+	ItemPointerSetInvalid(&row.tid);
 	return row;
 }
 

@@ -51,6 +51,7 @@ typedef struct FfRow
 {
 	Datum	   *values;
 	bool	   *nulls;
+	ItemPointerData tid;		/* where a row found through table.h is; else invalid */
 } FfRow;
 
 /* Both take the arguments as NullableDatum values, see value.h. */

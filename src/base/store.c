@@ -12,6 +12,7 @@
 #include "executor/executor.h"
 #include "executor/nodeModifyTable.h"
 #include "miscadmin.h"
+#include "utils/datum.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
@@ -49,11 +50,9 @@ make_statement(FfTable *table, const FfTableState *state, int nkeys)
 		appendStringInfoChar(&text, ')');
 	for (int i = 0; i < nkeys; i++)
 	{
-		AttrNumber	column = get_attnum(state->relation, get_attname(state->index, i + 1, false));
-
-		types[i] = get_atttype(state->relation, column);
+		types[i] = TupleDescAttr(state->desc, state->keys[i] - 1)->atttypid;
 		appendStringInfo(&text, "%s %s = $%d", i == 0 ? " WHERE" : " AND",
-						 quote_identifier(get_attname(state->relation, column, false)), i + 1);
+						 quote_identifier(get_attname(state->relation, state->keys[i], false)), i + 1);
 	}
 
 	table->statement.name = table->name;
@@ -163,39 +162,86 @@ set_defaults(FfTableState *state, TupleTableSlot *slot)
 static void
 end_row(FfTableState *state, TupleTableSlot *slot)
 {
-	PopActiveSnapshot();
 	ExecDropSingleTupleTableSlot(slot);
 	ResetPerTupleExprContext(state->estate);
-	/* what comes next sees the row */
-	CommandCounterIncrement();
+}
+
+static bool
+has_key(const FfTableState *state, TupleTableSlot *slot, const NullableDatum *keys, int nkeys)
+{
+	for (int i = 0; i < nkeys; i++)
+	{
+		Form_pg_attribute attribute = TupleDescAttr(state->desc, state->keys[i] - 1);
+		bool		isnull;
+		Datum		value = slot_getattr(slot, state->keys[i], &isnull);
+
+		if (isnull || !datumIsEqual(value, keys[i].value, attribute->attbyval, attribute->attlen))
+			return false;
+	}
+	return true;
+}
+
+/* The row's current version: where it is said to be, if that still is it, else by its key. */
+static bool
+fetch_row(FfTableState *state, Relation relation, TupleTableSlot *slot, ItemPointer tid,
+		  const NullableDatum *keys, int nkeys)
+{
+	FfScan	   *scan;
+	bool		found;
+
+	if (ItemPointerIsValid(tid) &&
+		table_tuple_fetch_row_version(relation, tid, GetActiveSnapshot(), slot) &&
+		has_key(state, slot, keys, nkeys))
+		return true;
+	scan = ff_scan_open(state, relation, ff_scan_key(keys, nkeys), nkeys, ForwardScanDirection);
+	found = ff_scan_step(scan);
+	if (found)
+		ExecCopySlot(slot, ff_scan_slot(scan));
+	ff_scan_close(scan);
+	return found;
 }
 
 static void
-update_row(FfScan *scan, FfTableState *state, Relation relation, const NullableDatum *values,
-		   int nvalues)
+update_row(FfTableState *state, Relation relation, TupleTableSlot *old, ItemPointer tid,
+		   const NullableDatum *values, int nvalues)
 {
-	TupleTableSlot *old = ff_scan_slot(scan);
 	TupleTableSlot *slot = begin_row(state, relation, old);
 	TM_FailureData failure;
 	LockTupleMode mode;
 	FfUpdateIndexes indexes;
 
-	PushActiveSnapshot(ff_scan_snapshot(scan));
 	set_columns(state, slot, values, nvalues);
 	check_row(state, relation, slot, state->computes);
 	CheckCmdReplicaIdentity(relation, CMD_UPDATE);
 	if (table_tuple_update(relation, &old->tts_tid, slot, GetCurrentCommandId(true),
-						   ff_scan_snapshot(scan), InvalidSnapshot, true, &failure, &mode,
+						   GetActiveSnapshot(), InvalidSnapshot, true, &failure, &mode,
 						   &indexes) != TM_Ok)
 		ereport(ERROR, (errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
 						errmsg("could not serialize access due to concurrent update")));
 	if (FF_UPDATES_INDEXES(indexes))
 		insert_index_entries(state, relation, slot, true);
+	*tid = slot->tts_tid;
 	end_row(state, slot);
 }
 
+/* Write a row with the snapshot that a statement of its own would have. */
+static void
+begin_statement(void)
+{
+	CommandCounterIncrement();
+	PushActiveSnapshot(GetTransactionSnapshot());
+}
+
+static void
+end_statement(FfTableState *state)
+{
+	PopActiveSnapshot();
+	CommandCounterIncrement();
+	state->writing = false;
+}
+
 void
-ff_table_update(FfTable *table, const NullableDatum *values, int nkeys, int nvalues)
+ff_table_update(FfTable *table, ItemPointer tid, const NullableDatum *values, int nkeys, int nvalues)
 {
 	FfTableState *state;
 	Relation	relation = ff_table_enter(table, &state);
@@ -205,13 +251,13 @@ ff_table_update(FfTable *table, const NullableDatum *values, int nkeys, int nval
 		run_statement(table, state, values, nkeys, nvalues);
 	else
 	{
-		FfScan	   *scan = ff_scan_open(state, relation, ff_scan_key(values, nkeys), nkeys,
-										ForwardScanDirection);
+		TupleTableSlot *old = MakeSingleTupleTableSlot(state->desc, table_slot_callbacks(relation));
 
-		if (ff_scan_step(scan))
-			update_row(scan, state, relation, values + nkeys, nvalues - nkeys);
-		ff_scan_close(scan);
-		state->writing = false;
+		begin_statement();
+		if (fetch_row(state, relation, old, tid, values, nkeys))
+			update_row(state, relation, old, tid, values + nkeys, nvalues - nkeys);
+		ExecDropSingleTupleTableSlot(old);
+		end_statement(state);
 	}
 	ff_table_leave(state, relation);
 }
@@ -221,7 +267,6 @@ insert_row(FfTableState *state, Relation relation, const NullableDatum *values, 
 {
 	TupleTableSlot *slot = begin_row(state, relation, NULL);
 
-	PushActiveSnapshot(GetTransactionSnapshot());
 	set_defaults(state, slot);
 	set_columns(state, slot, values, nvalues);
 	slot->tts_tableOid = RelationGetRelid(relation);
@@ -246,8 +291,9 @@ ff_table_insert_values(FfTable *table, const NullableDatum *values, int nvalues)
 		run_statement(table, state, values, 0, nvalues);
 	else
 	{
+		begin_statement();
 		insert_row(state, relation, values, nvalues);
-		state->writing = false;
+		end_statement(state);
 	}
 	ff_table_leave(state, relation);
 }

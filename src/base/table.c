@@ -91,6 +91,19 @@ find_columns(FfTableState *state, const char *columns)
 }
 
 static void
+find_index(FfTableState *state, Oid oid)
+{
+	Relation	index;
+
+	state->index = oid;
+	index = index_open(oid, RowExclusiveLock);
+	state->keys = palloc(IndexRelationGetNumberOfAttributes(index) * sizeof(AttrNumber));
+	for (int i = 0; i < IndexRelationGetNumberOfAttributes(index); i++)
+		state->keys[i] = index->rd_index->indkey.values[i];
+	index_close(index, NoLock);
+}
+
+static void
 state_deleted(void *arg)
 {
 	FfTableState *state = arg;
@@ -118,9 +131,9 @@ make_state(FfTable *table, Relation relation)
 	table->state = state;
 
 	state->desc = CreateTupleDescCopy(RelationGetDescr(relation));
-	if (table->index)
-		state->index = relation_named(table->index);
 	find_columns(state, table->columns);
+	if (table->index)
+		find_index(state, relation_named(table->index));
 	MemoryContextSwitchTo(old);
 	return state;
 }

@@ -65,9 +65,11 @@ extern bool ff_table_has_values(FfTable *table, const NullableDatum *keys, int n
 
 /*
  * Write the row that the first nkeys values identify, by a unique index; its
- * first columns become the values behind those. The caller has it locked.
+ * named columns become the values behind those. The caller has it locked. *tid
+ * is where it was when it was read, if that is known, and becomes where it is.
  */
-extern void ff_table_update(FfTable *table, const NullableDatum *values, int nkeys, int nvalues);
+extern void ff_table_update(FfTable *table, ItemPointer tid, const NullableDatum *values,
+							int nkeys, int nvalues);
 
 /* Insert a row; columns that are not named get their defaults. */
 #define ff_table_insert(table, ...) \
@@ -103,6 +105,12 @@ extern FfScan *ff_scan_begin(FfTable *table, const FfBound *bounds, int nbounds,
 extern bool ff_scan_next(FfScan *scan, FfRow *row);
 extern bool ff_scan_lock(FfScan *scan, FfRow *row, LockWaitPolicy wait);
 extern void ff_scan_end(FfScan *scan);
+
+/*
+ * One column of the next index entry, whether its row is live or not: for
+ * stepping over what the index holds without looking at the table.
+ */
+extern bool ff_scan_next_key(FfScan *scan, int column, Datum *value);
 
 /* Registers for changes of tables; called once, from _PG_init. */
 extern void ff_table_init(void);

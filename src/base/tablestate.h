@@ -33,6 +33,7 @@ typedef struct FfTableState
 
 	/* The index that finds rows; procedures by column and strategy, as they are needed. */
 	Oid			index;
+	AttrNumber *keys;			/* its columns as those of the table; 0: an expression */
 	FmgrInfo	procedures[INDEX_MAX_KEYS][BTMaxStrategyNumber];
 
 	/* For writing, one row at a time; made with the first write. */
@@ -61,7 +62,6 @@ extern FfScan *ff_scan_open(FfTableState *state, Relation relation, const FfBoun
 							int nbounds, int direction);
 extern FfBound *ff_scan_key(const NullableDatum *keys, int nkeys);
 extern TupleTableSlot *ff_scan_slot(FfScan *scan);	/* of the row that ff_scan_next gave */
-extern Snapshot ff_scan_snapshot(FfScan *scan);
 extern bool ff_scan_step(FfScan *scan); /* to the next row, unread */
 extern void ff_scan_close(FfScan *scan);
 

@@ -83,7 +83,7 @@ store_attempt(FfAttempt *attempt, const char *attempt_type)
 	if (whole)
 		ff_statement_execute(&write_attempt_whole, values, lengthof(values), false);
 	else
-		ff_table_update(&attempt_rows, values, ATTEMPT_NKEYS, ATTEMPT_NVALUES);
+		ff_table_update(&attempt_rows, &attempt->tid, values, ATTEMPT_NKEYS, ATTEMPT_NVALUES);
 }
 
 static const pg_uuid_t *

@@ -2,36 +2,49 @@
  * pick.c - choosing claimable work of a lane, in claim order.
  *
  * The claim index holds a lane's work by capability class and, inside a class,
- * in claim order. A pick first steps over the classes, one index descent each,
- * and keeps those whose tokens the worker has; then it goes through these at
- * the same time and locks the row that comes first: a row locked is a row
- * handed out, so none is held from other workers for nothing. So it costs
- * classes times log n, whatever the backlog and however much of it others alone
- * can take.
+ * in claim order. A pick steps over the classes, one index descent each, goes to
+ * the first row of each behind its frontier, keeps those whose tokens the worker
+ * has, and locks the row that comes first: a row locked is a row handed out, so
+ * none is held from other workers for nothing. So it costs classes times log n,
+ * whatever the backlog and however much of it others alone can take.
  *
- * The steps go from the last class to the first and see the last row of each:
- * the entries of rows claimed before, which vacuum has not removed yet, stand
- * at the head of a class, and only the locking scan has to pass them.
+ * The entries of rows claimed before, which vacuum has not removed yet, stand
+ * before the frontier (frontier.h), where no pick looks.
  */
 #include "engine/pick.h"
+
+#include "access/xact.h"
 
 #include "base/error.h"
 #include "base/table.h"
 #include "engine/capability.h"
+#include "engine/frontier.h"
 #include "engine/transition.h"
+#include "engine/wake.h"
+
+/* The parts of a class behind a place, in claim order. */
+typedef enum Part
+{
+	SAME_AGE,					/* same priority and age, a later id */
+	YOUNGER,					/* same priority */
+	LOWER,						/* lower priority */
+	END
+} Part;
 
 /* The claimable work of one capability class, fresh or resumable. */
 typedef struct Class
 {
-	bool		resumable;
-	int64		caps_hash;
+	FfWorkClass is;
+	FfPlace    *begin;			/* behind this; the first place: everything */
+	Part		part;			/* that the scan goes through */
 	FfScan	   *scan;			/* NULL: exhausted */
 	FfRow		row;			/* the one that the scan is at, not locked */
 } Class;
 
 struct FfPick
 {
-	Datum		lane;			/* text */
+	const char *lane_id;
+	Datum		lane;			/* the same as text */
 	ArrayType  *capabilities;
 	int			wanted;
 	int64		now_ms;
@@ -42,11 +55,8 @@ struct FfPick
 
 #define FRESH "ff_exec_core_claim_idx"
 #define RESUMABLE "ff_exec_core_resumable_idx"
-#define CLASS "caps_hash, required_capabilities"
 #define CANDIDATE FF_CORE_COLUMNS ", payload, required_capabilities"
 
-static FfTable fresh_classes = FF_TABLE("ff_exec_core", FRESH, CLASS);
-static FfTable resumable_classes = FF_TABLE("ff_exec_core", RESUMABLE, CLASS);
 static FfTable fresh_rows = FF_TABLE("ff_exec_core", FRESH, CANDIDATE);
 static FfTable resumable_rows = FF_TABLE("ff_exec_core", RESUMABLE, CANDIDATE);
 static FfTable named_rows = FF_TABLE("ff_exec_core", "ff_exec_core_pkey", CANDIDATE);
@@ -59,49 +69,6 @@ FF_STATEMENT("flow_withholds", "smallint, uuid",
 			 "SELECT FROM @extschema@.ff_flow_core f WHERE f.partition_key = $1 AND f.flow_id = $2"
 			 " AND f.public_flow_state = 'cancelled'"
 			 " AND f.raw_fields ->> 'cancellation_policy' IN ('cancel_pending', 'cancel_all')");
-
-static void
-add_class(FfPick *pick, bool resumable, const FfRow *row)
-{
-	Class	   *class;
-
-	if (!ff_capabilities_match(DatumGetArrayTypeP(ff_row_value(row, 2).value), pick->capabilities))
-		return;
-	pick->classes = pick->classes
-		? repalloc(pick->classes, (pick->nclasses + 1) * sizeof(Class)) : palloc(sizeof(Class));
-	class = &pick->classes[pick->nclasses++];
-	memset(class, 0, sizeof(Class));
-	class->resumable = resumable;
-	class->caps_hash = ff_row_int8(row, 1);
-}
-
-/* The classes that a kind of work has in the lane, each with the tokens of its last row. */
-static void
-find_classes(FfPick *pick, bool resumable)
-{
-	FfBound		bounds[] = {
-		{1, BTEqualStrategyNumber, pick->lane},
-		{2, BTLessStrategyNumber, (Datum) 0},
-	};
-	int			nbounds = 1;
-	bool		found;
-
-	do
-	{
-		FfScan	   *scan = ff_scan_begin(resumable ? &resumable_classes : &fresh_classes, bounds,
-										 nbounds, BackwardScanDirection);
-		FfRow		row;
-
-		found = ff_scan_next(scan, &row);
-		ff_scan_end(scan);
-		if (found)
-		{
-			add_class(pick, resumable, &row);
-			bounds[1].value = ff_row_value(&row, 1).value;
-			nbounds = 2;
-		}
-	} while (found);
-}
 
 /* Make resumed work claimable whose delay is over, the longest due first. */
 static void
@@ -138,39 +105,161 @@ is_overdue(const FfPick *pick, FfInt8 deadline_at_ms)
 	return deadline_at_ms.isset && deadline_at_ms.value <= pick->now_ms;
 }
 
+static ArrayType *
+tokens_of(const FfRow *row)
+{
+	return DatumGetArrayTypeP(ff_row_value(row, FF_CORE_NCOLUMNS + 2).value);
+}
+
+static FfPlace
+place_of(const FfRow *row)
+{
+	return (FfPlace) {
+		.priority = ff_row_int4(row, FF_CORE_PRIORITY),
+			.created_at_ms = ff_row_int8(row, FF_CORE_CREATED),
+			.execution_id = *ff_row_uuid(row, FF_CORE_ID)
+	};
+}
+
 static void
-end_class(Class *class)
+end_scan(Class *class)
 {
 	if (class->scan)
 		ff_scan_end(class->scan);
 	class->scan = NULL;
 }
 
-/* To the next row of a class that is worth locking. */
+/* Begin to go through the class's current part. */
+static void
+begin_part(const FfPick *pick, Class *class)
+{
+	FfBound		bounds[] = {
+		{1, BTEqualStrategyNumber, pick->lane},
+		{2, BTEqualStrategyNumber, Int64GetDatum(class->is.caps_hash)},
+		{3, BTEqualStrategyNumber, Int32GetDatum(class->begin->priority)},
+		{4, BTEqualStrategyNumber, Int64GetDatum(class->begin->created_at_ms)},
+		{5, BTGreaterStrategyNumber, UUIDPGetDatum(&class->begin->execution_id)},
+	};
+	int			nbounds = 2;
+
+	if (class->part == SAME_AGE)
+		nbounds = 5;
+	else if (class->part == YOUNGER)
+	{
+		bounds[3].strategy = BTGreaterStrategyNumber;
+		nbounds = 4;
+	}
+	else if (class->begin->priority != PG_INT32_MAX)
+	{
+		bounds[2].strategy = BTLessStrategyNumber;
+		nbounds = 3;
+	}
+	class->scan = ff_scan_begin(class->is.resumable ? &resumable_rows : &fresh_rows, bounds,
+								nbounds, ForwardScanDirection);
+}
+
+/* To the next row of the class; false when there is none. */
+static bool
+step(const FfPick *pick, Class *class)
+{
+	while (class->scan)
+	{
+		if (ff_scan_next(class->scan, &class->row))
+			return true;
+		end_scan(class);
+		if (++class->part != END)
+			begin_part(pick, class);
+	}
+	return false;
+}
+
+/* To the next row that is worth locking. */
 static void
 advance(FfPick *pick, Class *class)
 {
-	do
-	{
-		if (!ff_scan_next(class->scan, &class->row))
-		{
-			end_class(class);
-			return;
-		}
-	} while (is_overdue(pick, ff_row_maybe_int8(&class->row, FF_CORE_DEADLINE)));
+	while (step(pick, class) &&
+		   is_overdue(pick, ff_row_maybe_int8(&class->row, FF_CORE_DEADLINE)))
+		;
 }
 
+/* To the first row behind a place; false when there is none. */
+static bool
+begin_behind(const FfPick *pick, Class *class, const FfPlace *place)
+{
+	class->begin = palloc(sizeof(FfPlace));
+	*class->begin = *place;
+	class->part = place->priority == PG_INT32_MAX ? LOWER : SAME_AGE;
+	begin_part(pick, class);
+	return step(pick, class);
+}
+
+/*
+ * To the first row of the class that is worth locking. What this transaction has
+ * made claimable itself the frontier does not know of; what it has taken may be
+ * had again, so that it must not move the frontier past it.
+ */
 static void
 begin_class(FfPick *pick, Class *class)
 {
-	FfBound		of_class[] = {
-		{1, BTEqualStrategyNumber, pick->lane},
-		{2, BTEqualStrategyNumber, Int64GetDatum(class->caps_hash)},
-	};
+	bool		mine = ff_wake_owes_work(&class->is);
+	FfFrontierLook look = {.number = -1,.passed = FF_FIRST_PLACE};
+	FfPlace		first;
 
-	class->scan = ff_scan_begin(class->resumable ? &resumable_rows : &fresh_rows, of_class,
-								lengthof(of_class), ForwardScanDirection);
-	advance(pick, class);
+	if (!mine)
+		look = ff_frontier_look(&class->is);
+	if (!begin_behind(pick, class, &look.passed))
+		return;
+	first = place_of(&class->row);
+	if (!IsolationUsesXactSnapshot() && !TransactionIdIsValid(GetTopTransactionIdIfAny()))
+		ff_frontier_advance(&look, &class->is, &first);
+	if (!ff_capabilities_match(tokens_of(&class->row), pick->capabilities))
+		end_scan(class);
+	else if (is_overdue(pick, ff_row_maybe_int8(&class->row, FF_CORE_DEADLINE)))
+		advance(pick, class);
+}
+
+/*
+ * Begin the classes that a kind of work has in the lane. The index is asked for
+ * them, dead entries and all, since to look for a live row in each could take
+ * long.
+ */
+static void
+begin_classes(FfPick *pick, bool resumable)
+{
+	FfBound		bounds[] = {
+		{1, BTEqualStrategyNumber, pick->lane},
+		{2, BTGreaterStrategyNumber, (Datum) 0},
+	};
+	int			nbounds = 1;
+	bool		found;
+
+	do
+	{
+		FfScan	   *scan = ff_scan_begin(resumable ? &resumable_rows : &fresh_rows, bounds,
+										 nbounds, ForwardScanDirection);
+
+		found = ff_scan_next_key(scan, 2, &bounds[1].value);
+		ff_scan_end(scan);
+		nbounds = 2;
+		if (found)
+		{
+			Class		class = {
+				.is = {
+					.lane_id = pick->lane_id,
+					.caps_hash = DatumGetInt64(bounds[1].value),
+					.resumable = resumable
+				}
+			};
+
+			begin_class(pick, &class);
+			if (class.scan == NULL)
+				continue;
+			pick->classes = pick->classes
+				? repalloc(pick->classes, (pick->nclasses + 1) * sizeof(Class))
+				: palloc(sizeof(Class));
+			pick->classes[pick->nclasses++] = class;
+		}
+	} while (found);
 }
 
 FfPick *
@@ -179,6 +268,7 @@ ff_pick_begin(const char *lane_id, ArrayType *capabilities, bool include_resumab
 {
 	FfPick	   *pick = palloc0(sizeof(FfPick));
 
+	pick->lane_id = lane_id;
 	pick->lane = CStringGetTextDatum(lane_id);
 	pick->capabilities = capabilities;
 	pick->wanted = wanted;
@@ -188,28 +278,19 @@ ff_pick_begin(const char *lane_id, ArrayType *capabilities, bool include_resumab
 	if (include_resumable)
 	{
 		promote_resumable(pick);
-		find_classes(pick, true);
+		begin_classes(pick, true);
 	}
-	find_classes(pick, false);
-	for (int i = 0; i < pick->nclasses; i++)
-		begin_class(pick, &pick->classes[i]);
+	begin_classes(pick, false);
 	return pick;
 }
 
-/* Claim order: priority, age, id. */
 static bool
 comes_before(const FfRow *a, const FfRow *b)
 {
-	int32		priority = ff_row_int4(a, FF_CORE_PRIORITY);
-	int32		other_priority = ff_row_int4(b, FF_CORE_PRIORITY);
-	int64		created = ff_row_int8(a, FF_CORE_CREATED);
-	int64		other_created = ff_row_int8(b, FF_CORE_CREATED);
+	FfPlace		place = place_of(a);
+	FfPlace		other = place_of(b);
 
-	if (priority != other_priority)
-		return priority > other_priority;
-	if (created != other_created)
-		return created < other_created;
-	return memcmp(ff_row_uuid(a, FF_CORE_ID), ff_row_uuid(b, FF_CORE_ID), sizeof(pg_uuid_t)) < 0;
+	return ff_place_compare(&place, &other) < 0;
 }
 
 /* The class whose next row comes first; NULL when all are exhausted. */
@@ -233,8 +314,7 @@ candidate_of(const FfRow *row, FfCandidate *candidate)
 {
 	ff_core_read(&candidate->core, row);
 	candidate->payload = ff_row_bytea(row, FF_CORE_NCOLUMNS + 1);
-	candidate->required_capabilities =
-		DatumGetArrayTypeP(ff_row_value(row, FF_CORE_NCOLUMNS + 2).value);
+	candidate->required_capabilities = tokens_of(row);
 }
 
 /* What is true of all rows in the index of the class: a row may have changed before it was locked. */
@@ -243,7 +323,7 @@ is_claimable(const Class *class, const FfCore *core)
 {
 	if (core->eligibility != FF_ELIGIBLE_NOW)
 		return false;
-	if (class->resumable)
+	if (class->is.resumable)
 		return core->public_state == FF_PUBLIC_RESUMABLE;
 	return core->phase == FF_RUNNABLE && core->ownership == FF_UNOWNED &&
 		core->public_state != FF_PUBLIC_RESUMABLE;
@@ -283,7 +363,7 @@ ff_pick_next(FfPick *pick, FfCandidate *candidate)
 	}
 	if (found && --pick->wanted == 0)
 		for (int i = 0; i < pick->nclasses; i++)
-			end_class(&pick->classes[i]);
+			end_scan(&pick->classes[i]);
 	return found;
 }
 

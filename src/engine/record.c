@@ -59,6 +59,8 @@ ff_core_read(FfCore *core, const FfRow *row)
 	core->blocked_on = ff_row_uuid(row, 21);
 	core->policy = ff_row_jsonb(row, 22);
 	core->raw_fields = ff_row_jsonb(row, 23);
+	core->caps_hash = ff_row_int8(row, 24);
+	core->tid = row->tid;
 	core->dependents = FF_HAS_ANY;
 }
 
@@ -140,6 +142,7 @@ ff_attempt_lock(FfAttempt *attempt, FfCore *core, int32 attempt_index)
 	attempt->failure_reason = ff_row_cstring(&row, 17);
 	attempt->failure_category = ff_row_cstring(&row, 18);
 	attempt->raw_fields = ff_row_jsonb(&row, 19);
+	attempt->tid = row.tid;
 	core->dependents = find_dependents(core);
 	return true;
 }

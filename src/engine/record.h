@@ -36,11 +36,13 @@ typedef struct FfCore
 	FfInt8		terminal_at_ms;
 	int64		created_at_ms;
 	int32		priority;
+	int64		caps_hash;		/* its capability class */
 	int32		lease_reclaim_count;
 	int32		retry_count;
 	const pg_uuid_t *blocked_on;
 	Jsonb	   *policy;			/* NULL: none */
 	Jsonb	   *raw_fields;
+	ItemPointerData tid;		/* for ff_table_update */
 
 	/*
 	 * FF_HAS_* bits: what may have rows, so that an end need not look in vain.
@@ -80,6 +82,7 @@ typedef struct FfAttempt
 	FfInt8		timeout_left_ms;
 	const char *failure_reason;
 	const char *failure_category;
+	ItemPointerData tid;		/* for ff_table_update */
 
 	/* To be written with the next transition; NULL leaves the column as it is. */
 	bytea	   *failure_detail;
@@ -93,8 +96,9 @@ typedef struct FfAttempt
 	"partition_key, execution_id, flow_id, lane_id, attempt_index, lifecycle_phase, " \
 	"ownership_state, eligibility_state, blocking_reason, public_state, attempt_state, " \
 	"terminal_outcome, eligible_at_ms, deadline_at_ms, started_at_ms, terminal_at_ms, " \
-	"created_at_ms, priority, lease_reclaim_count, retry_count, blocked_on, policy, raw_fields"
-#define FF_CORE_NCOLUMNS 23
+	"created_at_ms, priority, lease_reclaim_count, retry_count, blocked_on, policy, " \
+	"raw_fields, caps_hash"
+#define FF_CORE_NCOLUMNS 24
 
 /* Those that say where an execution is in claim order, and whether it is too late for it. */
 #define FF_CORE_ID 2

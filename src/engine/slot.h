@@ -17,6 +17,7 @@
 #include "storage/lwlock.h"
 
 #include "engine/counter.h"
+#include "engine/frontier.h"
 #include "engine/outbox.h"
 #include "engine/reconciler.h"
 
@@ -92,6 +93,8 @@ typedef struct FfSlot
 	bool		worker_wanted;	/* it is to be started at once */
 	FfWorkerExit worker_exit;
 	FfReconcilerRun runs[FF_RECONCILERS];
+	FfFrontier	frontiers[FF_FRONTIERS];
+	int64		frontier_uses;
 
 	ConditionVariable outbox_changed[FF_OUTBOXES + 1];
 	ConditionVariable lane_changed[FF_SLOT_BUCKETS];

@@ -13,6 +13,13 @@
 
 #define WORK_CHANNEL "ff_work"
 
+/* Claimable work of one class. */
+typedef struct Work
+{
+	FfWorkClass class;
+	FfPlace		first;			/* the earliest */
+} Work;
+
 /* What a transaction, or a savepoint in it, owes. Lists live in TopTransactionContext. */
 typedef struct Owed
 {
@@ -20,6 +27,7 @@ typedef struct Owed
 	struct Owed *outer;
 	FfNews		outboxes[FF_OUTBOXES + 1];
 	List	   *lanes;			/* of C strings */
+	List	   *works;			/* of Work */
 	int64		due_ms[FF_RECONCILERS];
 	bool		any_due;
 	bool		settings;
@@ -104,6 +112,60 @@ void
 ff_wake_lane(const char *lane_id)
 {
 	add_lane(current(), lane_id, true);
+}
+
+static Work *
+find_work(const Owed *level, const FfWorkClass *class)
+{
+	ListCell   *cell;
+
+	foreach(cell, level->works)
+	{
+		Work	   *work = lfirst(cell);
+
+		if (work->class.caps_hash == class->caps_hash &&
+			work->class.resumable == class->resumable &&
+			strcmp(work->class.lane_id, class->lane_id) == 0)
+			return work;
+	}
+	return NULL;
+}
+
+static void
+add_work(Owed *level, const FfWorkClass *class, const FfPlace *place)
+{
+	Work	   *work = find_work(level, class);
+	MemoryContext old;
+
+	if (work)
+	{
+		if (ff_place_compare(place, &work->first) < 0)
+			work->first = *place;
+		return;
+	}
+	old = MemoryContextSwitchTo(TopTransactionContext);
+	work = palloc(sizeof(Work));
+	work->class = *class;
+	work->class.lane_id = pstrdup(class->lane_id);
+	work->first = *place;
+	level->works = lappend(level->works, work);
+	MemoryContextSwitchTo(old);
+	add_lane(level, work->class.lane_id, false);
+}
+
+void
+ff_wake_work(const FfWorkClass *class, const FfPlace *place)
+{
+	add_work(current(), class, place);
+}
+
+bool
+ff_wake_owes_work(const FfWorkClass *class)
+{
+	for (const Owed *level = owed; level; level = level->outer)
+		if (find_work(level, class))
+			return true;
+	return false;
 }
 
 static void
@@ -222,6 +284,7 @@ settle(void)
 {
 	FfSlot	   *slot = ff_slot();
 	Latch	   *latch = NULL;
+	ListCell   *cell;
 
 	if (slot == NULL)
 		return;
@@ -238,6 +301,12 @@ settle(void)
 	}
 	if (latch)
 		SetLatch(latch);
+	foreach(cell, owed->works)
+	{
+		Work	   *work = lfirst(cell);
+
+		ff_frontier_move_back(&work->class, &work->first);
+	}
 	broadcast(slot);
 	if (owed->start_worker)
 		ff_slot_want_worker(slot);
@@ -285,6 +354,12 @@ merge(void)
 		add_news(&outer->outboxes[i], &inner->outboxes[i]);
 	foreach(cell, inner->lanes)
 		add_lane(outer, lfirst(cell), false);
+	foreach(cell, inner->works)
+	{
+		Work	   *work = lfirst(cell);
+
+		add_work(outer, &work->class, &work->first);
+	}
 	for (int i = 0; inner->any_due && i < FF_RECONCILERS; i++)
 		if (inner->due_ms[i] != FF_NEVER_DUE)
 			add_due(outer, i, inner->due_ms[i]);

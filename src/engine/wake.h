@@ -16,14 +16,21 @@
 #include "base/compat.h"
 
 #include "engine/counter.h"
+#include "engine/frontier.h"
 #include "engine/outbox.h"
 #include "engine/reconciler.h"
 
 /* Owe the readers of an outbox the news of an event; of several the greatest id is told. */
 extern void ff_wake_outbox(FfOutbox outbox, int64 event_id);
 
-/* Owe ff_work and waiting claims the news that a lane has claimable work. */
+/* Owe ff_work and waiting claims the news that a lane is open. */
 extern void ff_wake_lane(const char *lane_id);
+
+/* The same of claimable work at this place, and a move back of the class's frontier. */
+extern void ff_wake_work(const FfWorkClass *class, const FfPlace *place);
+
+/* True where this transaction owes work of a class: the frontier does not know of it yet. */
+extern bool ff_wake_owes_work(const FfWorkClass *class);
 
 /* A reconciler will have something to do at this instant. */
 extern void ff_wake_due(FfReconciler reconciler, int64 due_at_ms);
