@@ -2,7 +2,7 @@
 # Measures ffengine on a server of its own and prints one table of ratios. `bench/run.sh --help`
 # says what is compared and how to run less or more of it:
 #
-#     make bench                                        all of it, under 6 minutes
+#     make bench                                        all of it, under 10 minutes
 #     bench/run.sh --work cycle --clients 8 --seconds 10
 #     bench/run.sh --sides seed,floor                   without the extension
 set -eu
