@@ -84,8 +84,6 @@ SELECT stream, d.era = e.era AS same_era, e.era BETWEEN 0 AND 4294967295 AS is_3
   FROM unnest('{completion,lease_history,signal_delivery,operator_events,instance_tags,worker_registry}'::text[]) s (name),
        ff_decode_event_cursor(ff_event_cursor(name, 'earliest')) d,
        LATERAL (SELECT era FROM ff_decode_event_cursor(ff_event_cursor('completion'))) e;
-SELECT event_id, xact_id = (SELECT horizon::text::bigint - 1 FROM ff_event_horizon())::text::xid8 AS below_the_horizon
-  FROM ff_decode_event_cursor(ff_event_cursor('completion', 'latest'));
 SELECT * FROM ff_decode_event_cursor('\x020000000000000011');
 SELECT count(*) AS rows FROM unnest('{NULL,""}'::bytea[]) c, ff_decode_event_cursor(c);
 SELECT pg_temp.refused(format('SELECT ff_event_cursor(%s)', args))
@@ -99,6 +97,9 @@ SELECT pg_temp.complete(2);
 :settle
 SELECT pg_temp.read(:'tail') AS both;
 SELECT next_cursor AS a FROM ff_subscribe_completion(:'tail', max_rows => 1) \gset
+SELECT (c.xact_id, c.event_id) = (e.xact_id, e.event_id) AS latest_is_the_last_event
+  FROM ff_decode_event_cursor(ff_event_cursor('completion', 'latest')) c,
+       (SELECT xact_id, event_id FROM ff_completion_event ORDER BY xact_id DESC, event_id DESC LIMIT 1) e;
 SELECT pg_temp.read(:'a') AS b, (SELECT next_cursor > :'a' AND :'a' > :'tail' FROM ff_subscribe_completion(:'a')) AS rising;
 
 -- Of one transaction in the order of insertion, page by page. A transaction's own are unseen by itself.

@@ -208,6 +208,18 @@ is( rows($primary, q(SELECT string_agg(right(execution_id, 3), ' ' ORDER BY next
 	'203 204 205 206 207', 'a restart keeps the position of a subscription');
 is(events_after($primary, $none) =~ s/.* (?=206)//r, '206 207', 'and cursors go on');
 
+# --- A crash. Ids of transactions that came to nothing, and were not in the log yet, are given out again:
+# a cursor from before it is behind none of the events that come after it.
+
+my ($walwriter) = split /\n/, rows($primary, q(SELECT pid FROM pg_stat_activity WHERE backend_type = 'walwriter'));
+kill 'STOP', $walwriter;
+rows($primary, 'BEGIN; SELECT pg_current_xact_id(); ROLLBACK;' x 20);
+my $latest = rows($primary, q(SELECT ff_event_cursor('completion')));
+kill_server($primary);
+$primary->start;
+rows($primary, event(208));
+is(rows($primary, "SELECT count(*) FROM ff_subscribe_completion('$latest')"), '1', 'a cursor of before a crash misses nothing after it');
+
 # --- A dump, restored into a new cluster.
 
 my $dump = $PostgreSQL::Test::Utils::tmp_check . '/events.dump';
@@ -223,7 +235,7 @@ rows($restored, event(301));
 is(rows($restored, 'SELECT count(*) FROM ff_outbox_state'), '0', 'what was trimmed there is of no concern here');
 is( rows($restored, q(SELECT count(*), (array_agg(right(execution_id, 3) ORDER BY next_cursor DESC))[1:3]
  FROM ff_subscribe_completion(ff_event_cursor('completion', 'earliest'), max_rows => 10000))),
-	$kept + 1 . '|{301,207,206}', 'a reader from the start gets the restored events, then the new one');
+	$kept + 1 . '|{301,208,207}', 'a reader from the start gets the restored events, then the new one');
 ($rc, $out, $err) = $restored->psql('postgres',
 	"\\set VERBOSITY verbose\nSELECT * FROM ff_subscribe_completion('$cursor')", on_error_stop => 0);
 like($err, qr/ZV015.*another cluster.*HINT.*earliest/s, 'a cursor of the old cluster is refused, with what to do');

@@ -26,7 +26,7 @@ ff_event_cursor(PG_FUNCTION_ARGS)
 
 	ff_call_begin_scalar(&call, fcinfo);
 	if (start == 1)
-		position = ff_horizon(true);
+		position = ff_latest(outbox);
 	ff_call_end(&call);
 	PG_RETURN_BYTEA_P(ff_cursor_make(outbox, position));
 }

@@ -64,7 +64,7 @@ start_of(FfOutbox outbox, const bytea *cursor, bool earliest)
 		ff_check_not_trimmed(outbox, position);
 		return position;
 	}
-	return earliest ? ff_subscription_start(outbox, FF_POSITION_EARLIEST) : ff_horizon(false);
+	return earliest ? ff_subscription_start(outbox, FF_POSITION_EARLIEST) : ff_latest(outbox);
 }
 
 PG_FUNCTION_INFO_V1(ff_create_subscription);

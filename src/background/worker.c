@@ -17,6 +17,7 @@
 
 #include "background/notifier.h"
 #include "background/schedule.h"
+#include "background/sweep.h"
 #include "background/transaction.h"
 #include "base/clock.h"
 #include "base/setting.h"
@@ -180,6 +181,8 @@ static int64
 next_ms(int64 least)
 {
 	least = Min(least, ff_notifier_next_ms());
+	if (slot)
+		least = Min(least, ff_sweep_next_ms());
 	for (int i = 0; i < FF_RECONCILERS; i++)
 		least = Min(least, ff_schedule_next_ms(i));
 	return least;
@@ -242,6 +245,8 @@ work(void)
 		}
 		attend();
 		run_due_passes();
+		if (slot && ff_real_ms() >= ff_sweep_next_ms())
+			ff_sweep_run();
 		if (ff_real_ms() >= saved_ms + SAVE_MS)
 		{
 			ff_schedule_save(false);

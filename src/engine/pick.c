@@ -18,7 +18,6 @@
 #include "base/error.h"
 #include "base/table.h"
 #include "engine/capability.h"
-#include "engine/frontier.h"
 #include "engine/transition.h"
 #include "engine/wake.h"
 
@@ -371,6 +370,20 @@ bool
 ff_pick_wrote(const FfPick *pick)
 {
 	return pick->wrote;
+}
+
+bool
+ff_pick_first(const FfWorkClass *work_class, FfPlace *place)
+{
+	FfPick		pick = {.lane = CStringGetTextDatum(work_class->lane_id)};
+	Class		class = {.is = *work_class};
+	FfPlace		head = FF_FIRST_PLACE;
+
+	if (!begin_behind(&pick, &class, &head))
+		return false;
+	*place = place_of(&class.row);
+	end_scan(&class);
+	return true;
 }
 
 void

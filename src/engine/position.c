@@ -235,3 +235,35 @@ ff_cursor_resolve(const bytea *bytes, FfOutbox outbox)
 	check_belongs(&cursor, outbox);
 	return cursor.position;
 }
+
+#define LAST_READABLE(name, table) \
+	FF_STATEMENT(name, "xid8", \
+				 "SELECT xact_id, event_id FROM @extschema@." table " WHERE xact_id <= $1" \
+				 " ORDER BY xact_id DESC, event_id DESC LIMIT 1")
+
+static FfStatement last_readable[FF_OUTBOXES + 1] = {
+	[FF_OUTBOX_COMPLETION] = LAST_READABLE("last_completion", "ff_completion_event"),
+	[FF_OUTBOX_LEASE_HISTORY] = LAST_READABLE("last_lease", "ff_lease_event"),
+	[FF_OUTBOX_SIGNAL_DELIVERY] = LAST_READABLE("last_signal", "ff_signal_event"),
+	[FF_OUTBOX_OPERATOR_EVENTS] = LAST_READABLE("last_operator", "ff_operator_event"),
+	[FF_OUTBOX_INSTANCE_TAGS] = LAST_READABLE("last_tag", "ff_instance_tag_event"),
+	[FF_OUTBOX_WORKER_REGISTRY] = LAST_READABLE("last_worker", "ff_worker_registry_event"),
+};
+
+FfPosition
+ff_latest(FfOutbox outbox)
+{
+	NullableDatum horizon = ff_xid8(ff_horizon(true).xact_id);
+	FfRows		rows = ff_statement_execute(&last_readable[outbox], &horizon, 1, true);
+	FfPosition	trimmed = ff_trimmed(outbox);
+	FfPosition	last = FF_POSITION_EARLIEST;
+
+	if (rows.count > 0)
+	{
+		FfRow		row = ff_rows_get(&rows, 0);
+
+		last.xact_id = ff_row_xid8(&row, 1);
+		last.event_id = ff_row_int8(&row, 2);
+	}
+	return ff_position_compare(last, trimmed) < 0 ? trimmed : last;
+}

@@ -39,6 +39,15 @@ extern FfPosition ff_position_before(FfPosition position);
  */
 extern FfPosition ff_horizon(bool on_callers);
 
+/*
+ * The position of an outbox's last event that can be read, or was before it was
+ * removed; by the caller's snapshot. Not the horizon itself, for that may lie
+ * above transactions that came to nothing and are in no log yet: after a crash
+ * their ids are given out again, to events that a cursor kept from before would
+ * lie behind.
+ */
+extern FfPosition ff_latest(FfOutbox outbox);
+
 /* Which cluster positions belong to: a hash of its system identifier. */
 extern uint32 ff_era(void);
 
