@@ -3,7 +3,8 @@
  *
  * The claim index holds a lane's work by capability class and, inside a class,
  * in claim order. A pick first steps over the classes, one index descent each,
- * and keeps those whose tokens the worker has; then it goes through these at
+ * and keeps those whose tokens the worker has, the class without tokens in any
+ * case; then it goes through these at
  * the same time and locks the row that comes first: a row locked is a row
  * handed out, so none is held from other workers for nothing. So it costs
  * classes times log n, whatever the backlog and however much of it others alone
@@ -40,6 +41,9 @@ struct FfPick
 	bool		wrote;
 };
 
+/* The class of work that requires no tokens: any worker may have it, there is none to look for. */
+#define NO_TOKENS INT64CONST(0)
+
 #define FRESH "ff_exec_core_claim_idx"
 #define RESUMABLE "ff_exec_core_resumable_idx"
 #define CLASS "caps_hash, required_capabilities"
@@ -61,46 +65,43 @@ FF_STATEMENT("flow_withholds", "smallint, uuid",
 			 " AND f.raw_fields ->> 'cancellation_policy' IN ('cancel_pending', 'cancel_all')");
 
 static void
-add_class(FfPick *pick, bool resumable, const FfRow *row)
+add_class(FfPick *pick, bool resumable, int64 caps_hash)
 {
-	Class	   *class;
-
-	if (!ff_capabilities_match(DatumGetArrayTypeP(ff_row_value(row, 2).value), pick->capabilities))
-		return;
 	pick->classes = pick->classes
 		? repalloc(pick->classes, (pick->nclasses + 1) * sizeof(Class)) : palloc(sizeof(Class));
-	class = &pick->classes[pick->nclasses++];
-	memset(class, 0, sizeof(Class));
-	class->resumable = resumable;
-	class->caps_hash = ff_row_int8(row, 1);
+	pick->classes[pick->nclasses++] = (Class) {.resumable = resumable,.caps_hash = caps_hash};
 }
 
-/* The classes that a kind of work has in the lane, each with the tokens of its last row. */
+static bool
+last_row(FfTable *table, const FfBound *bounds, int nbounds, FfRow *row)
+{
+	FfScan	   *scan = ff_scan_begin(table, bounds, nbounds, BackwardScanDirection);
+	bool		found = ff_scan_next(scan, row);
+
+	ff_scan_end(scan);
+	return found;
+}
+
+/* The classes that a kind of work has between two hashes, each with the tokens of its last row. */
 static void
-find_classes(FfPick *pick, bool resumable)
+find_classes(FfPick *pick, bool resumable, int64 lowest, int64 highest)
 {
 	FfBound		bounds[] = {
 		{1, BTEqualStrategyNumber, pick->lane},
-		{2, BTLessStrategyNumber, (Datum) 0},
+		{2, BTGreaterEqualStrategyNumber, Int64GetDatum(lowest)},
+		{2, BTLessEqualStrategyNumber, Int64GetDatum(highest)},
 	};
-	int			nbounds = 1;
-	bool		found;
+	FfRow		row;
 
-	do
+	while (last_row(resumable ? &resumable_classes : &fresh_classes, bounds, lengthof(bounds), &row))
 	{
-		FfScan	   *scan = ff_scan_begin(resumable ? &resumable_classes : &fresh_classes, bounds,
-										 nbounds, BackwardScanDirection);
-		FfRow		row;
+		int64		caps_hash = ff_row_int8(&row, 1);
 
-		found = ff_scan_next(scan, &row);
-		ff_scan_end(scan);
-		if (found)
-		{
-			add_class(pick, resumable, &row);
-			bounds[1].value = ff_row_value(&row, 1).value;
-			nbounds = 2;
-		}
-	} while (found);
+		if (ff_capabilities_match(DatumGetArrayTypeP(ff_row_value(&row, 2).value),
+								  pick->capabilities))
+			add_class(pick, resumable, caps_hash);
+		bounds[2] = (FfBound) {2, BTLessStrategyNumber, Int64GetDatum(caps_hash)};
+	}
 }
 
 /* Make resumed work claimable whose delay is over, the longest due first. */
@@ -188,9 +189,11 @@ ff_pick_begin(const char *lane_id, ArrayType *capabilities, bool include_resumab
 	if (include_resumable)
 	{
 		promote_resumable(pick);
-		find_classes(pick, true);
+		find_classes(pick, true, PG_INT64_MIN, PG_INT64_MAX);
 	}
-	find_classes(pick, false);
+	find_classes(pick, false, NO_TOKENS + 1, PG_INT64_MAX);
+	add_class(pick, false, NO_TOKENS);
+	find_classes(pick, false, PG_INT64_MIN, NO_TOKENS - 1);
 	for (int i = 0; i < pick->nclasses; i++)
 		begin_class(pick, &pick->classes[i]);
 	return pick;
