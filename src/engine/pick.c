@@ -4,11 +4,10 @@
  * The claim index holds a lane's work by capability class and, inside a class,
  * in claim order. A pick first steps over the classes, one index descent each,
  * and keeps those whose tokens the worker has, the class without tokens in any
- * case; then it goes through these at
- * the same time and locks the row that comes first: a row locked is a row
- * handed out, so none is held from other workers for nothing. So it costs
- * classes times log n, whatever the backlog and however much of it others alone
- * can take.
+ * case; then it goes through these at the same time and locks the row that
+ * comes first: a row locked is a row handed out, so none is held from other
+ * workers for nothing. So it costs classes times log n, whatever the backlog
+ * and however much of it others alone can take.
  *
  * The steps go from the last class to the first and see the last row of each:
  * the entries of rows claimed before, which vacuum has not removed yet, stand
