@@ -4054,8 +4054,7 @@ SELECT pg_catalog.pg_extension_config_dump('ff_instance_tag_event_event_id_seq',
 
 ------------------------------------------------------------------------------------------------
 -- Privileges: nothing is open to PUBLIC, access is given by ff_grant_access alone. Functions run
--- as the owner on a fixed search_path. Those that run statements plan them without sequential
--- scans, bitmap scans and sorts: a plan is kept from when a table was empty to when it is large.
+-- as the owner on a fixed search_path.
 ------------------------------------------------------------------------------------------------
 
 DO $$
@@ -4064,14 +4063,13 @@ DECLARE
 BEGIN
   FOR member IN
     SELECT d.classid, d.objid, c.relkind,
-           l.lanname = 'c' AND p.provolatile <> 'i' AS runs_statements,
            p.prorettype = 'pg_catalog.trigger'::regtype AS is_trigger
       FROM pg_catalog.pg_depend d
       JOIN pg_catalog.pg_extension x
         ON d.refclassid = 'pg_catalog.pg_extension'::regclass AND d.refobjid = x.oid
       LEFT JOIN pg_catalog.pg_class c
         ON d.classid = 'pg_catalog.pg_class'::regclass AND d.objid = c.oid
-      LEFT JOIN (pg_catalog.pg_proc p JOIN pg_catalog.pg_language l ON l.oid = p.prolang)
+      LEFT JOIN pg_catalog.pg_proc p
         ON d.classid = 'pg_catalog.pg_proc'::regclass AND d.objid = p.oid
      WHERE x.extname = 'ffengine' AND d.deptype = 'e'
   LOOP
@@ -4082,11 +4080,6 @@ BEGIN
       EXECUTE pg_catalog.format('ALTER ROUTINE %s SECURITY DEFINER'
                                 ' SET search_path = pg_catalog, pg_temp',
                                 member.objid::regprocedure);
-      IF member.runs_statements THEN
-        EXECUTE pg_catalog.format('ALTER ROUTINE %s SET enable_seqscan = off'
-                                  ' SET enable_bitmapscan = off SET enable_sort = off',
-                                  member.objid::regprocedure);
-      END IF;
     ELSIF member.relkind = 'S' THEN
       EXECUTE pg_catalog.format('REVOKE ALL ON SEQUENCE %s FROM PUBLIC', member.objid::regclass);
     ELSIF member.relkind IN ('r', 'v') THEN

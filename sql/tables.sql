@@ -110,10 +110,12 @@ CREATE RULE nowhere AS ON INSERT TO ff_completion_event DO INSTEAD NOTHING;
 SELECT * FROM pg_temp.cycle(6);
 ROLLBACK;
 
--- Without its own trigger an outbox takes no event.
+-- Without its own trigger an outbox takes no row that comes without the stamps, as one put in by hand.
 BEGIN;
 ALTER TABLE ff_lease_event DISABLE TRIGGER ff_lease_event_notify_trg;
 SELECT * FROM pg_temp.cycle(5);
+SELECT event_type, xact_id = pg_current_xact_id() AS stamped, recorded_at_ms FROM ff_lease_event WHERE worker_instance_id = 't-5';
+INSERT INTO ff_lease_event (partition_key, execution_id, event_type, occurred_at_ms) VALUES (7, 'x', 'acquired', 1);
 ROLLBACK;
 
 -- A read-only transaction writes nothing.

@@ -7,6 +7,7 @@
 #include "background/launcher.h"
 #include "base/extension.h"
 #include "base/setting.h"
+#include "base/statement.h"
 #include "base/table.h"
 #include "engine/slot.h"
 #include "engine/wake.h"
@@ -20,6 +21,7 @@ _PG_init(void)
 {
 	ff_setting_init();
 	ff_extension_init();
+	ff_statement_init();
 	ff_table_init();
 	ff_slot_init();
 	ff_wake_init();

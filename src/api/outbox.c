@@ -48,7 +48,8 @@ PG_FUNCTION_INFO_V1(ff_outbox_trigger);
 /*
  * BEFORE INSERT on every outbox, argument: the channel. Stamps the row with
  * the top-level transaction, whatever it came with, so that also a row put in
- * by hand or restored from a dump gets a place behind all that was seen.
+ * by hand or restored from a dump gets a place behind all that was seen. A row
+ * that has its stamps is not copied.
  */
 Datum
 ff_outbox_trigger(PG_FUNCTION_ARGS)
@@ -60,7 +61,9 @@ ff_outbox_trigger(PG_FUNCTION_ARGS)
 	Datum		values[2];
 	bool		nulls[2] = {false, false};
 	int			numbers[2];
-	int			n = 1;
+	int			n = 0;
+	FullTransactionId xact_id;
+	Datum		given;
 	bool		isnull;
 	int64		event_id;
 
@@ -72,17 +75,22 @@ ff_outbox_trigger(PG_FUNCTION_ARGS)
 	desc = RelationGetDescr(trigger->tg_relation);
 	columns = outbox_columns(fcinfo, trigger->tg_trigger, desc);
 	tuple = trigger->tg_trigtuple;
+	xact_id = GetTopFullTransactionId();
 
-	numbers[0] = columns->xact_id;
-	values[0] = FullTransactionIdGetDatum(GetTopFullTransactionId());
+	given = heap_getattr(tuple, columns->xact_id, desc, &isnull);
+	if (isnull || !FullTransactionIdEquals(DatumGetFullTransactionId(given), xact_id))
+	{
+		numbers[n] = columns->xact_id;
+		values[n++] = FullTransactionIdGetDatum(xact_id);
+	}
 	heap_getattr(tuple, columns->recorded_at_ms, desc, &isnull);
 	if (isnull)
 	{
-		numbers[1] = columns->recorded_at_ms;
-		values[1] = Int64GetDatum(ff_now_ms());
-		n = 2;
+		numbers[n] = columns->recorded_at_ms;
+		values[n++] = Int64GetDatum(ff_now_ms());
 	}
-	tuple = heap_modify_tuple_by_cols(tuple, desc, n, numbers, values, nulls);
+	if (n > 0)
+		tuple = heap_modify_tuple_by_cols(tuple, desc, n, numbers, values, nulls);
 
 	event_id = DatumGetInt64(heap_getattr(tuple, columns->event_id, desc, &isnull));
 	if (!isnull && columns->outbox != 0)

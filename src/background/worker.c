@@ -76,10 +76,6 @@ set_own_settings(void)
 	static const char *const own[][2] = {
 		{"application_name", FF_WORKER_TYPE},
 		{"search_path", "pg_catalog, pg_temp"},
-		{"enable_seqscan", "off"},
-		{"enable_bitmapscan", "off"},
-		{"enable_sort", "off"},
-		{"jit", "off"},
 		{"lock_timeout", "1s"},
 		{"statement_timeout", "0"},
 		{"default_transaction_isolation", "read committed"},

@@ -6,6 +6,8 @@
 
 #include "access/htup_details.h"
 #include "catalog/pg_type.h"
+#include "optimizer/planner.h"
+#include "utils/guc.h"
 #include "utils/memutils.h"
 #include "utils/xid8.h"
 
@@ -14,6 +16,9 @@
 
 #define MAX_ARGUMENTS 48
 #define SCHEMA_MARK "@extschema@"
+
+/* Marks our statements on their way to the planner; PostgreSQL's own options are the low bits. */
+#define BY_INDEX (1 << 30)
 
 /* Parameter types by the name a statement's signature uses. */
 static const struct
@@ -35,6 +40,52 @@ static const struct
 	{"xid8", XID8OID},
 	{"timestamptz", TIMESTAMPTZOID},
 };
+
+static planner_hook_type next_planner = NULL;
+
+static PlannedStmt *
+plan_further(Query *query, const char *text, int options, ParamListInfo parameters)
+{
+	return next_planner ? next_planner(query, text, options, parameters)
+		: standard_planner(query, text, options, parameters);
+}
+
+static void
+switch_off(const char *setting)
+{
+	(void) set_config_option(setting, "off", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE,
+							 true, 0, false);
+}
+
+/*
+ * A plan of ours is kept from when a table was empty to when it is large. To
+ * have the functions' definitions set this would cost every call of them.
+ */
+static PlannedStmt *
+plan_by_index(Query *query, const char *text, int options, ParamListInfo parameters)
+{
+	PlannedStmt *plan;
+	int			nest;
+
+	if ((options & BY_INDEX) == 0)
+		return plan_further(query, text, options, parameters);
+	nest = NewGUCNestLevel();
+	switch_off("enable_seqscan");
+	switch_off("enable_bitmapscan");
+	switch_off("enable_sort");
+	/* what these make a plan cost is no reason to compile it */
+	switch_off("jit");
+	plan = plan_further(query, text, options & ~BY_INDEX, parameters);
+	AtEOXact_GUC(true, nest);
+	return plan;
+}
+
+void
+ff_statement_init(void)
+{
+	next_planner = planner_hook;
+	planner_hook = plan_by_index;
+}
 
 static Oid
 argument_type(const FfStatement *statement, const char *name)
@@ -99,7 +150,7 @@ prepare(FfStatement *statement)
 		statement->plan = NULL;
 	}
 	plan = SPI_prepare_cursor(text_in_schema(statement->sql), nargs, types,
-							  CURSOR_OPT_GENERIC_PLAN);
+							  CURSOR_OPT_GENERIC_PLAN | BY_INDEX);
 	if (plan == NULL)
 		elog(ERROR, "could not prepare statement %s: %s", statement->name,
 			 SPI_result_code_string(SPI_result));

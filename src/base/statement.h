@@ -10,7 +10,8 @@
  *		state = ff_row_enum(&row, 1, &ff_lane_state);
  *
  * The text is a constant; @extschema@ is replaced once by the quoted schema. A
- * statement is planned once per backend as a generic plan that is kept; it
+ * statement is planned once per backend as a generic plan that is kept, without
+ * sequential scans, bitmap scans and sorts where there is another way; it
  * follows ALTER TABLE by PostgreSQL's own invalidation and a re-created
  * extension by its generation. Statements run inside ff_call_begin/ff_call_end
  * (call.h), each with a snapshot of its own at READ COMMITTED.
@@ -129,6 +130,9 @@ ff_none(void)
 {
 	return (FfInt8) {.value = 0,.isset = false};
 }
+
+/* Registers with the planner; called once, from _PG_init. */
+extern void ff_statement_init(void);
 
 /*
  * Connect and disconnect SPI: call.c around a call, and background/duty.c around

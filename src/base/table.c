@@ -210,6 +210,9 @@ compile_columns(FfTableState *state, Relation relation)
 
 		if (attribute->attisdropped || !attribute->atthasdef)
 			continue;
+		/* a virtual one, since PostgreSQL 18, is not in the row */
+		if (attribute->attgenerated && attribute->attgenerated != ATTRIBUTE_GENERATED_STORED)
+			continue;
 		expression = (Expr *) build_column_default(relation, i + 1);
 		if (attribute->attgenerated)
 		{

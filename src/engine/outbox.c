@@ -3,7 +3,11 @@
  */
 #include "engine/outbox.h"
 
+#include "access/xact.h"
+#include "utils/xid8.h"
+
 #include "base/argument.h"
+#include "base/clock.h"
 #include "base/setting.h"
 #include "base/table.h"
 #include "engine/wake.h"
@@ -41,12 +45,13 @@ ff_outbox_check(const char *stream)
 static FfTable lease_events =
 FF_TABLE("ff_lease_event", NULL,
 		 "partition_key, execution_id, namespace, instance_tag, event_type, reason, revoked_by,"
-		 " lease_epoch, attempt_index, worker_instance_id, occurred_at_ms, lease_id");
+		 " lease_epoch, attempt_index, worker_instance_id, occurred_at_ms, lease_id, xact_id,"
+		 " recorded_at_ms");
 
 static FfTable completion_events =
 FF_TABLE("ff_completion_event", NULL,
 		 "partition_key, execution_id, namespace, instance_tag, flow_id, outcome, attempt_index,"
-		 " occurred_at_ms, dispatched_at_ms");
+		 " occurred_at_ms, dispatched_at_ms, xact_id, committed_at_ms");
 
 static FfStatement insert_signal_event =
 FF_STATEMENT("insert_signal_event",
@@ -74,6 +79,13 @@ uuid_text(const pg_uuid_t *uuid)
 	return uuid ? ff_uuid_text(uuid) : NULL;
 }
 
+/* The trigger stamps rows anyway, but must copy those that come without. */
+static NullableDatum
+this_transaction(void)
+{
+	return ff_value(FullTransactionIdGetDatum(GetTopFullTransactionId()));
+}
+
 static const char *
 instance_tag(const FfCore *core)
 {
@@ -89,11 +101,11 @@ ff_outbox_lease(const FfCore *core, const FfAttempt *attempt, const char *type,
 {
 	ff_table_insert(&lease_events,
 					ff_int4(core->id.partition), ff_text(uuid_text(&core->id.uuid)),
-					 ff_text(ff_core_namespace(core)), ff_text(instance_tag(core)),
-					 ff_text(type), ff_text(reason), ff_text(revoked_by),
-					 ff_int8(attempt->lease_epoch), ff_int4(attempt->attempt_index),
-					 ff_text(worker_instance_id), ff_int8(now_ms),
-					 ff_text(uuid_text(attempt->lease_id)));
+					ff_text(ff_core_namespace(core)), ff_text(instance_tag(core)),
+					ff_text(type), ff_text(reason), ff_text(revoked_by),
+					ff_int8(attempt->lease_epoch), ff_int4(attempt->attempt_index),
+					ff_text(worker_instance_id), ff_int8(now_ms),
+					ff_text(uuid_text(attempt->lease_id)), this_transaction(), ff_int8(ff_now_ms()));
 }
 
 void
@@ -102,10 +114,11 @@ ff_outbox_completion(const FfCore *core, const char *outcome, int64 now_ms)
 	bool		resumable = strcmp(outcome, "resumable") == 0;
 
 	ff_table_insert(&completion_events,
-					 ff_int2(core->id.partition), ff_uuid(&core->id.uuid),
-					 ff_text(ff_core_namespace(core)), ff_text(instance_tag(core)),
-					 ff_uuid(core->flow_id), ff_text(outcome), ff_int4(core->attempt_index),
-					 ff_int8(now_ms), resumable ? ff_int8(now_ms) : ff_null());
+					ff_int2(core->id.partition), ff_uuid(&core->id.uuid),
+					ff_text(ff_core_namespace(core)), ff_text(instance_tag(core)),
+					ff_uuid(core->flow_id), ff_text(outcome), ff_int4(core->attempt_index),
+					ff_int8(now_ms), resumable ? ff_int8(now_ms) : ff_null(),
+					this_transaction(), ff_int8(ff_now_ms()));
 }
 
 void
