@@ -7,6 +7,11 @@ round, on one server, each with a full queue, and a ratio is taken between runs 
   resume  claim + suspend + deliver_signal + claim_resumed + complete
   signals the 10,000th delivery to one waitpoint against the 10th (ffengine only, a table of its own):
           signals that count, and signals that don't, of which the last 1,000 are kept
+  wakeup  how long a claim that waits takes to return with work that another session has committed
+  notify  the cycle at 8 clients while 4 sessions listen, in the three modes of ffengine.notify_mode
+  idle    the CPU time of the server while 100 sessions wait for what does not come
+          (the last three ffengine only, with tables of their own, see waits.py; on a server where it is
+          preloaded, too)
 
   ffengine      this extension, ffengine.notify_mode = transactional (what it is without preload)
   ffengine-off  the same, notify_mode = off: events are written, nobody is woken
@@ -16,7 +21,8 @@ round, on one server, each with a full queue, and a ratio is taken between runs 
                 claim sorts the backlog, and no serialization failures (see seed_schema, seed_resume)
   floor         two bare single-row updates of a narrow queue table (cycle only)
 
-Connects by PGHOST and so on to a database that it fills itself. Standard library only.
+Connects by PGHOST and so on to a database that it fills itself, and to another of that name on the server
+whose PGHOST is BENCH_PRELOADED. Standard library only, but for the last three, which need psycopg2.
 """
 
 import argparse
@@ -43,6 +49,10 @@ SIDES = {
     "seed-tuned": ("seed", {"search_path": "seed_tuned", **INDEXED}),
     "floor": ("floor", INDEXED),
 }
+# The ways to notify, measured against each other on the server where ffengine is preloaded.
+MODES = {mode: ("ffengine", {"ffengine.notify_mode": mode}) for mode in ("background", "transactional", "off")}
+ALL = {**SIDES, **MODES}
+WAITS = ("wakeup", "notify", "idle")
 SETTINGS = ("shared_buffers", "max_wal_size", "checkpoint_timeout", "fsync", "synchronous_commit",
             "full_page_writes", "wal_compression", "wal_level", "autovacuum", "max_connections",
             "shared_preload_libraries", "jit")
@@ -51,7 +61,11 @@ EARLY, LATE, NEIGHBOURS = 10, 10000, 9  # a delivery is measured with so many be
 
 
 def environment(side):
-    return {**os.environ, "PGOPTIONS": " ".join(f"-c {name}={value}" for name, value in SIDES[side][1].items())}
+    settings = ALL[side][1]
+    env = {**os.environ, "PGOPTIONS": " ".join(f"-c {name}={value}" for name, value in settings.items())}
+    if side in MODES:
+        env["PGHOST"] = os.environ["BENCH_PRELOADED"]
+    return env
 
 
 def tuned(side):
@@ -70,7 +84,7 @@ def sql(text=None, file=None, variables=(), env=None):
 
 
 def script(side, name):
-    return HERE / f"{SIDES[side][0]}_{name}.sql"
+    return HERE / f"{ALL[side][0]}_{name}.sql"
 
 
 def round_trips(path):
@@ -91,7 +105,7 @@ def run(side, work, clients, options):
     waiting = int(sql(file=script(side, "waiting"), env=env))
     now = int(time.time() * 1000)
     counters = "SELECT wal_bytes, wal_records, wal_fpi FROM pg_stat_wal"
-    before = [int(n) for n in sql(counters).split("|")]
+    before = [int(n) for n in sql(counters, env=env).split("|")]
     done = subprocess.run(
         ["pgbench", "-n", "-M", "prepared", "-c", str(clients), "-j", str(min(clients, os.cpu_count())),
          "-T", str(options.seconds), f"--max-tries={TRIES}", "-D", f"now={now}", "-D", f"expires={now + 30000}",
@@ -100,7 +114,7 @@ def run(side, work, clients, options):
     if done.returncode or "aborted" in done.stderr:
         sys.exit(f"bench: {side} {work}: {done.stderr.strip()}")
     time.sleep(0.1)  # the backends hand in their counters as they end
-    after = [int(n) for n in sql(counters).split("|")]
+    after = [int(n) for n in sql(counters, env=env).split("|")]
     left = int(sql(file=script(side, "waiting"), env=env))
     result = {
         "tps": figure(r"tps = ([\d.]+)", done.stdout),
@@ -181,11 +195,14 @@ def print_columns(table):
         print("  ".join(text.ljust(width) for text, width in zip(line, widths)).rstrip())
 
 
-def print_table(facts, rows):
+def print_facts(facts):
     print(f"{facts['server'].split(' on ')[0]}, {facts['cores']} cores shared with pgbench, "
           f"data on {facts['filesystem']}; {facts['date']}")
     print(", ".join(f"{name} {value or 'empty'}" for name, value in sorted(facts["settings"].items())))
-    print(f"{facts['options']['waiting']} waiting at the start of each run; median (min-max) of "
+
+
+def print_table(facts, rows):
+    print(f"\n{facts['options']['waiting']} waiting at the start of each run; median (min-max) of "
           f"{facts['options']['rounds']} runs of {facts['options']['seconds']} s, sides by turns; "
           "ratios of runs in the same turn\n")
 
@@ -209,7 +226,8 @@ def main():
     parser.add_argument("--rounds", type=int, default=3, help="runs of each side (3)")
     parser.add_argument("--clients", default="1,8", help="pgbench clients (1,8)")
     parser.add_argument("--waiting", type=int, default=300000, help="executions waiting at the start (300000)")
-    parser.add_argument("--work", default="cycle,resume,signals", help="cycle,resume,signals")
+    parser.add_argument("--work", default="cycle,resume,signals," + ",".join(WAITS),
+                        help="cycle,resume,signals," + ",".join(WAITS))
     parser.add_argument("--sides", default=",".join(SIDES), help=",".join(SIDES))
     parser.add_argument("--out", default=str(HERE / "results"), help="folder of the JSON results")
     options = parser.parse_args()
@@ -222,8 +240,14 @@ def main():
     rows = []
     works = options.work.split(",")
     deliveries = signals(options.rounds) if "signals" in works and "ffengine" in sides else []
+    waited = {}
+    if "ffengine" in sides and set(works) & set(WAITS):
+        import waits  # only here, as it needs psycopg2
+
+        sql(file=script("background", "schema"), env=environment("background"))
+        waited = waits.measure(set(works) & set(WAITS), options, run)
     for work in works:
-        if work == "signals":
+        if work == "signals" or work in WAITS:
             continue
         able = [side for side in sides if script(side, work).exists()]
         for clients in map(int, options.clients.split(",")):
@@ -246,14 +270,19 @@ def main():
                     "retry_share": sum(r["retries"] + r["failed"] for r in mine) / max(1, sum(r["cycles"] for r in mine)),
                     "runs": mine,
                 })
+    print_facts(facts)
     if rows:
         print_table(facts, rows)
     if deliveries:
         print_signals(deliveries)
+    for title, table in waited.values():
+        print(f"\n{title}\n")
+        print_columns([tuple(table[0])] + [tuple(map(str, row.values())) for row in table])
     out = pathlib.Path(options.out)
     out.mkdir(parents=True, exist_ok=True)
     file = out / f"{facts['date'].replace(':', '').replace('+0000', 'Z')}.json"
-    file.write_text(json.dumps({**facts, "rows": rows, "signals": deliveries}, indent=1) + "\n")
+    file.write_text(json.dumps({**facts, "rows": rows, "signals": deliveries,
+                                **{work: table for work, (_, table) in waited.items()}}, indent=1) + "\n")
     print(f"\nwritten to {os.path.relpath(file)}")
 
 

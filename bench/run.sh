@@ -16,9 +16,9 @@ if [ "${1:-}" = --help ]; then
 fi
 ff_trap
 case "$*" in
-*--sides*ffengine*) ff_stage ;;
+*--sides*ffengine*) ff_stage && bench_preloaded_start ;;
 *--sides*) ;;
-*) ff_stage ;;
+*) ff_stage && bench_preloaded_start ;;
 esac
 # shellcheck disable=SC2119
 bench_server_start

@@ -5,7 +5,21 @@
 # and no checkpoint while a measurement runs, since the page images after one would count as WAL of
 # whichever side runs then.
 bench_server_start() {
-	ff_server_start bench "shared_buffers = 1GB" "max_wal_size = 8GB" "checkpoint_timeout = 1h" "$@"
+	bench_start bench "$@"
+}
+
+# bench_preloaded_start: one more server, where ffengine is preloaded; sets BENCH_PRELOADED, its PGHOST.
+bench_preloaded_start() {
+	bench_start preloaded "shared_preload_libraries = 'ffengine'"
+	export BENCH_PRELOADED=$PGHOST
+}
+
+bench_start() {
+	local name=$1
+
+	shift
+	ff_server_start "$name" "shared_buffers = 1GB" "max_wal_size = 8GB" "checkpoint_timeout = 1h" \
+		"max_connections = 200" "$@"
 	createdb bench
 	export PGDATABASE=bench
 }

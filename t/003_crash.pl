@@ -7,7 +7,6 @@ use FfTest;
 use IPC::Run ();
 use PostgreSQL::Test::Utils;
 use Test::More;
-use Time::HiRes qw(usleep);
 
 my $node = node_with_extension('crash', fsync => 1);
 my $crashes = 0;
@@ -18,35 +17,9 @@ sub rows
 	return $node->safe_psql('postgres', $sql);
 }
 
-# The parent of every process: /proc/PID/stat has it after the name, which is in parentheses.
-sub children
-{
-	my ($pid) = @_;
-	my @found;
-	for my $file (glob '/proc/[0-9]*/stat')
-	{
-		my $stat = eval { slurp_file($file) } // next;
-		push @found, $1 if $stat =~ /^(\d+) \(.*\) \S (\d+) /s && $2 == $pid;
-	}
-	return @found;
-}
-
-# Kill postmaster and children at once, wait until they are gone, start again.
 sub crash
 {
-	my $postmaster = (split /\n/, slurp_file($node->data_dir . '/postmaster.pid'))[0];
-
-	# stopped, it cannot start a process that the list misses
-	kill 'STOP', $postmaster;
-	my @victims = ($postmaster, children($postmaster));
-	kill 'KILL', @victims[ 1 .. $#victims ];
-	$node->kill9;
-	# a zombie too has a process id, which would look to the new server like a running one
-	for (1 .. 1000)
-	{
-		last unless grep { kill 0, $_ } @victims;
-		usleep(10_000);
-	}
+	kill_server($node);
 	$node->start;
 	$crashes++;
 	return;

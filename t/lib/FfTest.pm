@@ -8,8 +8,9 @@ use Exporter 'import';
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
+use Time::HiRes qw(usleep);
 
-our @EXPORT = qw(new_node node_with_extension log_is_clean is_consistent);
+our @EXPORT = qw(new_node node_with_extension kill_server log_is_clean is_consistent);
 
 # new_node(NAME, OPTION => VALUE, ...): a running node of its own Unix socket.
 #   conf      array of postgresql.conf lines
@@ -63,6 +64,39 @@ sub node_with_extension
 		? qq(CREATE SCHEMA "$schema"; CREATE EXTENSION ffengine SCHEMA "$schema" CASCADE)
 		: 'CREATE EXTENSION ffengine CASCADE');
 	return $node;
+}
+
+# The children of a process: /proc/PID/stat has the parent after the name, which is in parentheses.
+sub children
+{
+	my ($pid) = @_;
+	my @found;
+	for my $file (glob '/proc/[0-9]*/stat')
+	{
+		my $stat = eval { slurp_file($file) } // next;
+		push @found, $1 if $stat =~ /^(\d+) \(.*\) \S (\d+) /s && $2 == $pid;
+	}
+	return @found;
+}
+
+# kill_server(NODE): kills the server and all of its processes by SIGKILL, returns when they are gone.
+sub kill_server
+{
+	my ($node) = @_;
+	my $postmaster = (split /\n/, slurp_file($node->data_dir . '/postmaster.pid'))[0];
+
+	# stopped, it cannot start a process that the list misses
+	kill 'STOP', $postmaster;
+	my @victims = ($postmaster, children($postmaster));
+	kill 'KILL', @victims[ 1 .. $#victims ];
+	$node->kill9;
+	# a zombie too has a process id, which would look to the next server like a running one
+	for (1 .. 1000)
+	{
+		last unless grep { kill 0, $_ } @victims;
+		usleep(10_000);
+	}
+	return;
 }
 
 # log_is_clean(NODE, OPTION => VALUE, ...): a test that the server log has no line above ERROR and
