@@ -875,6 +875,11 @@ CREATE INDEX ff_exec_core_blocked_idx ON ff_exec_core (eligibility_state, lane_i
     AND eligibility_state IN ('blocked_by_budget', 'blocked_by_quota', 'blocked_by_route',
                               'blocked_by_lane_state', 'blocked_by_operator');
 
+-- Work that no worker could take, by who might: one look tells of each class.
+CREATE INDEX ff_exec_core_route_idx ON ff_exec_core
+  ((coalesce(namespace, 'default'::text)), lane_id, caps_hash, created_at_ms)
+  WHERE lifecycle_phase = 'runnable' AND eligibility_state = 'blocked_by_route';
+
 CREATE INDEX ff_exec_core_deps_idx ON ff_exec_core (execution_id)
   WHERE lifecycle_phase = 'runnable' AND eligibility_state = 'blocked_by_dependencies';
 
@@ -2486,8 +2491,10 @@ COMMENT ON FUNCTION ff_ping() IS
   'True: the engine answers. unavailable when the library and the installed schema are of different '
   'versions. Touches no table of the engine and works on a standby.';
 
-CREATE FUNCTION ff_check_consistency(max_rows integer DEFAULT 1000)
-  RETURNS TABLE (invariant text, execution_id text, detail text)
+-- Every table is bounded by itself, so that a few executions cost little.
+CREATE FUNCTION ff_violations(
+    after_partition smallint, after_execution uuid, last_partition smallint, last_execution uuid)
+  RETURNS TABLE (invariant text, partition_key smallint, execution_id uuid, detail text)
   LANGUAGE sql STABLE ROWS 10
 BEGIN ATOMIC
   WITH
@@ -2508,7 +2515,11 @@ BEGIN ATOMIC
       FROM ff_exec_core e
       LEFT JOIN ff_attempt a
         ON a.partition_key = e.partition_key AND a.execution_id = e.execution_id
-       AND a.attempt_index = e.attempt_index),
+       AND a.attempt_index = e.attempt_index
+       AND (a.partition_key, a.execution_id) > (after_partition, after_execution)
+       AND (a.partition_key, a.execution_id) <= (last_partition, last_execution)
+     WHERE (e.partition_key, e.execution_id) > (after_partition, after_execution)
+       AND (e.partition_key, e.execution_id) <= (last_partition, last_execution)),
   violation AS (
     SELECT 'vector'::text AS invariant, x.partition_key, x.execution_id,
            pg_catalog.concat_ws(' ', x.lifecycle_phase, x.ownership_state, x.eligibility_state,
@@ -2603,6 +2614,8 @@ BEGIN ATOMIC
                    JOIN ff_exec_core e
                      ON e.partition_key = a.partition_key AND e.execution_id = a.execution_id
                   WHERE a.lease_expires_at_ms IS NOT NULL
+                    AND (a.partition_key, a.execution_id) > (after_partition, after_execution)
+                    AND (a.partition_key, a.execution_id) <= (last_partition, last_execution)
                     AND a.attempt_index <> e.attempt_index
                   GROUP BY a.partition_key, a.execution_id) o
         ON o.partition_key = x.partition_key AND o.execution_id = x.execution_id
@@ -2630,6 +2643,8 @@ BEGIN ATOMIC
       LEFT JOIN ff_suspension_current s
         ON s.partition_key = x.partition_key AND s.execution_id = x.execution_id
        AND s.closed_at_ms IS NULL
+       AND (s.partition_key, s.execution_id) > (after_partition, after_execution)
+       AND (s.partition_key, s.execution_id) <= (last_partition, last_execution)
      WHERE (x.lifecycle_phase = 'suspended') <> (s.execution_id IS NOT NULL)
     UNION ALL
     SELECT 'grant', x.partition_key, x.execution_id, 'pending_claim without a claim grant'
@@ -2647,6 +2662,8 @@ BEGIN ATOMIC
       FROM x
       LEFT JOIN (SELECT a.partition_key, a.execution_id, max(a.attempt_index) AS top
                    FROM ff_attempt a
+                  WHERE (a.partition_key, a.execution_id) > (after_partition, after_execution)
+                    AND (a.partition_key, a.execution_id) <= (last_partition, last_execution)
                   GROUP BY a.partition_key, a.execution_id) t
         ON t.partition_key = x.partition_key AND t.execution_id = x.execution_id
      WHERE x.attempt_state IN ('running_attempt', 'attempt_interrupted') AND NOT x.attempted
@@ -2660,7 +2677,9 @@ BEGIN ATOMIC
                    a.lease_epoch <= pg_catalog.lag(a.lease_epoch) OVER (
                      PARTITION BY a.partition_key, a.execution_id
                      ORDER BY a.attempt_index) AS falls
-              FROM ff_attempt a) r
+              FROM ff_attempt a
+             WHERE (a.partition_key, a.execution_id) > (after_partition, after_execution)
+               AND (a.partition_key, a.execution_id) <= (last_partition, last_execution)) r
      GROUP BY r.partition_key, r.execution_id
     HAVING bool_or(r.falls)
     UNION ALL
@@ -2671,6 +2690,8 @@ BEGIN ATOMIC
         ON w.partition_key = x.partition_key AND w.execution_id = x.execution_id
      WHERE x.ended
        AND w.state IN ('pending', 'active')
+       AND (w.partition_key, w.execution_id) > (after_partition, after_execution)
+       AND (w.partition_key, w.execution_id) <= (last_partition, last_execution)
      GROUP BY x.partition_key, x.execution_id, x.lifecycle_phase
     UNION ALL
     SELECT 'edge_group', g.partition_key, g.downstream_eid,
@@ -2685,14 +2706,32 @@ BEGIN ATOMIC
              FROM ff_edge e
             WHERE e.partition_key = g.partition_key AND e.flow_id = g.flow_id
               AND e.downstream_eid = g.downstream_eid) n
-     WHERE g.total_count IS NOT NULL
+     WHERE g.partition_key BETWEEN after_partition AND last_partition
+       AND (g.partition_key, g.downstream_eid) > (after_partition, after_execution)
+       AND (g.partition_key, g.downstream_eid) <= (last_partition, last_execution)
+       AND g.total_count IS NOT NULL
        AND (g.success_count <> n.satisfied
             OR g.fail_count + g.skip_count <> n.impossible
             OR g.staged_count <> n.staged))
   SELECT v.invariant,
+         v.partition_key,
+         v.execution_id,
+         v.detail
+    FROM violation v;
+END;
+COMMENT ON FUNCTION ff_violations(smallint, uuid, smallint, uuid) IS
+  'The violations of ff_check_consistency among executions by (partition_key, execution_id): those '
+  'after the first pair, up to the second. Internal.';
+
+CREATE FUNCTION ff_check_consistency(max_rows integer DEFAULT 1000)
+  RETURNS TABLE (invariant text, execution_id text, detail text)
+  LANGUAGE sql STABLE ROWS 10
+BEGIN ATOMIC
+  SELECT v.invariant,
          ff_execution_id(v.partition_key::integer, v.execution_id),
          v.detail
-    FROM violation v
+    FROM ff_violations(-1::smallint, '00000000-0000-0000-0000-000000000000'::uuid, 256::smallint,
+                       'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid) v
    ORDER BY ff_execution_id(v.partition_key::integer, v.execution_id) COLLATE pg_catalog."C",
             v.invariant COLLATE pg_catalog."C"
    LIMIT ff_in_range(max_rows, 'max_rows', 1, 100000);
@@ -2703,6 +2742,252 @@ $$What is wrong in the tables: a row for each invariant that an execution breaks
 max_rows: 1-100000, else invalid_input. invariant: vector, public_state, ended, leased, lease_check, eligible_at, suspended, grant, attempt, epoch, retired_waitpoint or edge_group. detail: what was found, never a payload.
 
 One snapshot of everything: minutes on a large database, harmless beside running work.$$;
+
+------------------------------------------------------------------------------------------------
+-- Events: positions and the horizon (access: reader; the horizon: operator too)
+------------------------------------------------------------------------------------------------
+
+CREATE FUNCTION ff_event_cursor(stream text, start_at text DEFAULT 'latest') RETURNS bytea
+  LANGUAGE c STABLE
+  AS 'MODULE_PATHNAME', 'ff_event_cursor';
+COMMENT ON FUNCTION ff_event_cursor(text, text) IS
+$$A cursor to begin reading an outbox at. Access: reader.
+
+stream: completion, lease_history, signal_delivery, operator_events, instance_tags or worker_registry. start_at: latest (behind all that can be read now) or earliest (before the oldest event kept). Returns 22 bytes; those of one outbox sort in reading order. Raises invalid_input.$$;
+
+CREATE FUNCTION ff_decode_event_cursor(cursor bytea)
+  RETURNS TABLE (stream text, era bigint, xact_id xid8, event_id bigint)
+  LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE ROWS 1
+  AS 'MODULE_PATHNAME', 'ff_decode_event_cursor';
+COMMENT ON FUNCTION ff_decode_event_cursor(bytea) IS
+$$What is inside a cursor, to look at: the outbox, the era (a hash of the cluster that it belongs to), the writing transaction and the event up to which everything was read. Access: reader.
+
+Of the older form of 9 bytes only event_id. NULL and an empty one give no row. Raises invalid_offset for bytes that are no cursor; compares them with nothing.$$;
+
+CREATE FUNCTION ff_event_horizon()
+  RETURNS TABLE (horizon xid8, next_xid xid8, holder_pid integer, holder_database text,
+                 holder_kind text, holder_since timestamptz)
+  LANGUAGE c VOLATILE ROWS 1
+  AS 'MODULE_PATHNAME', 'ff_event_horizon';
+COMMENT ON FUNCTION ff_event_horizon() IS
+$$Up to where events can be read, and who holds that back. Access: reader, operator.
+
+Returns one row. horizon: events of transactions below it are read, those of others have to wait. next_xid: the transaction id that is given out next. holder_*: the oldest transaction that has written something, anywhere in the cluster, and not ended; NULL if there is none, and on a standby, where it cannot be named. holder_kind: backend (holder_pid is its process) or prepared (holder_since is when it was). End it, and the events come.$$;
+
+------------------------------------------------------------------------------------------------
+-- Events: reading (access: reader)
+------------------------------------------------------------------------------------------------
+
+CREATE FUNCTION ff_subscribe_completion(
+    cursor        bytea   DEFAULT NULL,
+    namespace     text    DEFAULT NULL,
+    instance_tag  text    DEFAULT NULL,
+    partition_key integer DEFAULT NULL,
+    max_rows      integer DEFAULT 256,
+    block_ms      bigint  DEFAULT 0)
+  RETURNS TABLE (next_cursor bytea, event_id bigint, execution_id text,
+                 flow_id uuid, outcome text,
+                 namespace text, instance_tag text, partition_key integer,
+                 occurred_at timestamptz)
+  LANGUAGE c VOLATILE ROWS 256
+  AS 'MODULE_PATHNAME', 'ff_subscribe_completion';
+COMMENT ON FUNCTION ff_subscribe_completion(bytea, text, text, integer, integer, bigint) IS
+$$How executions ended: success, failed, cancelled, expired or skipped; and resumable, when a suspended one may go on. Access: reader.
+
+flow_id: NULL for an execution outside a flow.
+
+cursor: next_cursor of the last row read, or what ff_event_cursor gave; NULL: what comes from now on. Keep it in the transaction that handles the events. namespace, instance_tag, partition_key (0-255): only events that have this value. max_rows: 1-10000. block_ms: 0-30000, how long to wait where there is nothing; counts as 0 at REPEATABLE READ and above, and in a transaction that has written something.
+
+Rows come in the order of positions, each exactly once, whatever order transactions commit in: an event shows when every transaction that began writing before its own has ended. A transaction does not see its own. An event of a filter that seldom matches: take ff_event_cursor first, and go on from there when no row comes back.
+
+Raises invalid_input, and invalid_offset for a cursor that is malformed, of another outbox, from before a restore or upgrade, or before events that were trimmed; then start from ff_event_cursor with earliest.$$;
+
+CREATE FUNCTION ff_subscribe_lease_history(
+    cursor        bytea   DEFAULT NULL,
+    namespace     text    DEFAULT NULL,
+    instance_tag  text    DEFAULT NULL,
+    partition_key integer DEFAULT NULL,
+    max_rows      integer DEFAULT 256,
+    block_ms      bigint  DEFAULT 0)
+  RETURNS TABLE (next_cursor bytea, event_id bigint, execution_id text,
+                 event_type text, lease_id uuid, lease_epoch bigint,
+                 attempt_index integer, worker_instance_id text, revoked_by text, reason text,
+                 namespace text, instance_tag text, partition_key integer,
+                 occurred_at timestamptz)
+  LANGUAGE c VOLATILE ROWS 256
+  AS 'MODULE_PATHNAME', 'ff_subscribe_lease_history';
+COMMENT ON FUNCTION ff_subscribe_lease_history(bytea, text, text, integer, integer, bigint) IS
+$$Leases acquired, renewed, expired, reclaimed and revoked. Access: reader.
+
+worker_instance_id: who holds it; of an expired or revoked one who held it, of a reclaimed one the new holder. revoked_by: worker, operator, reconciler or backend. lease_id: NULL where none is known.
+
+Arguments, paging, waiting and errors as for ff_subscribe_completion.$$;
+
+CREATE FUNCTION ff_subscribe_signal_delivery(
+    cursor        bytea   DEFAULT NULL,
+    namespace     text    DEFAULT NULL,
+    instance_tag  text    DEFAULT NULL,
+    partition_key integer DEFAULT NULL,
+    max_rows      integer DEFAULT 256,
+    block_ms      bigint  DEFAULT 0)
+  RETURNS TABLE (next_cursor bytea, event_id bigint, execution_id text,
+                 signal_id uuid, waitpoint_id uuid, source_identity text, effect text,
+                 namespace text, instance_tag text, partition_key integer,
+                 occurred_at timestamptz)
+  LANGUAGE c VOLATILE ROWS 256
+  AS 'MODULE_PATHNAME', 'ff_subscribe_signal_delivery';
+COMMENT ON FUNCTION ff_subscribe_signal_delivery(bytea, text, text, integer, integer, bigint) IS
+$$Signals that were accepted or recognized as duplicates, and timeouts. Access: reader.
+
+effect: satisfied, appended, ignored, buffered, deduped, timed_out or escalated.
+
+Arguments, paging, waiting and errors as for ff_subscribe_completion.$$;
+
+CREATE FUNCTION ff_subscribe_operator_events(
+    cursor        bytea   DEFAULT NULL,
+    namespace     text    DEFAULT NULL,
+    instance_tag  text    DEFAULT NULL,
+    partition_key integer DEFAULT NULL,
+    max_rows      integer DEFAULT 256,
+    block_ms      bigint  DEFAULT 0)
+  RETURNS TABLE (next_cursor bytea, event_id bigint, execution_id text,
+                 event_type text, flow_id uuid, details jsonb,
+                 namespace text, instance_tag text, partition_key integer,
+                 occurred_at timestamptz)
+  LANGUAGE c VOLATILE ROWS 256
+  AS 'MODULE_PATHNAME', 'ff_subscribe_operator_events';
+COMMENT ON FUNCTION ff_subscribe_operator_events(bytea, text, text, integer, integer, bigint) IS
+$$What operators did: priority_changed, replayed, execution_cancelled, lease_revoked, flow_cancel_requested. Access: reader.
+
+flow_id: of an event that concerns a whole flow, which has no execution_id.
+
+Arguments, paging, waiting and errors as for ff_subscribe_completion.$$;
+
+CREATE FUNCTION ff_subscribe_instance_tags(
+    cursor        bytea   DEFAULT NULL,
+    namespace     text    DEFAULT NULL,
+    instance_tag  text    DEFAULT NULL,
+    partition_key integer DEFAULT NULL,
+    max_rows      integer DEFAULT 256,
+    block_ms      bigint  DEFAULT 0)
+  RETURNS TABLE (next_cursor bytea, event_id bigint, execution_id text,
+                 event_type text, tag text,
+                 namespace text, instance_tag text, partition_key integer,
+                 occurred_at timestamptz)
+  LANGUAGE c VOLATILE ROWS 256
+  AS 'MODULE_PATHNAME', 'ff_subscribe_instance_tags';
+COMMENT ON FUNCTION ff_subscribe_instance_tags(bytea, text, text, integer, integer, bigint) IS
+$$The instance tag (the tag that ffengine.instance_tag_key names) attached to executions and cleared. Access: reader.
+
+tag: its value. One that is replaced is cleared, then attached.
+
+Arguments, paging, waiting and errors as for ff_subscribe_completion.$$;
+
+CREATE FUNCTION ff_subscribe_worker_events(
+    cursor        bytea   DEFAULT NULL,
+    namespace     text    DEFAULT NULL,
+    instance_tag  text    DEFAULT NULL,
+    partition_key integer DEFAULT NULL,
+    max_rows      integer DEFAULT 256,
+    block_ms      bigint  DEFAULT 0)
+  RETURNS TABLE (next_cursor bytea, event_id bigint, execution_id text,
+                 event_kind text, worker_instance_id text, reason text,
+                 namespace text, instance_tag text, partition_key integer,
+                 occurred_at timestamptz)
+  LANGUAGE c VOLATILE ROWS 256
+  AS 'MODULE_PATHNAME', 'ff_subscribe_worker_events';
+COMMENT ON FUNCTION ff_subscribe_worker_events(bytea, text, text, integer, integer, bigint) IS
+$$Workers registered, heartbeat, marked_dead, ttl_swept. Access: reader.
+
+execution_id and instance_tag are NULL.
+
+Arguments, paging, waiting and errors as for ff_subscribe_completion.$$;
+
+------------------------------------------------------------------------------------------------
+-- Events: durable subscriptions and trimming
+------------------------------------------------------------------------------------------------
+
+CREATE FUNCTION ff_create_subscription(
+    name     text,
+    stream   text,
+    filter   jsonb DEFAULT '{}',
+    start_at text  DEFAULT 'latest',
+    cursor   bytea DEFAULT NULL)
+  RETURNS TABLE (outcome text, cursor bytea)
+  LANGUAGE c VOLATILE ROWS 1
+  AS 'MODULE_PATHNAME', 'ff_create_subscription';
+COMMENT ON FUNCTION ff_create_subscription(text, text, jsonb, text, bytea) IS
+$$Keep a consumer's place in an outbox in the database, and its events until they were acknowledged. Access: operator.
+
+name: 1-128 bytes. stream: as for ff_event_cursor. filter: all keys optional: namespace, instance_tag, execution_id, flow_id (strings), partition_key (0-255), event_types (array of outcomes, event types, effects or event kinds); an event is wanted when all of them fit. start_at: latest or earliest. cursor: start behind it instead.
+
+Returns one row: outcome created; or exists, when a subscription of this name, stream and filter is there: nothing changes. cursor: where it stands. Raises invalid_input, also where the name has another definition, and invalid_offset for the cursor.$$;
+
+CREATE FUNCTION ff_poll_subscription(
+    name     text,
+    max_rows integer DEFAULT 256,
+    block_ms bigint  DEFAULT 0,
+    cursor   bytea   DEFAULT NULL)
+  RETURNS TABLE (next_cursor bytea, event_id bigint, event_type text, execution_id text,
+                 flow_id uuid, namespace text, instance_tag text, occurred_at timestamptz,
+                 body jsonb)
+  LANGUAGE c VOLATILE ROWS 256
+  AS 'MODULE_PATHNAME', 'ff_poll_subscription';
+COMMENT ON FUNCTION ff_poll_subscription(text, integer, bigint, bytea) IS
+$$The next events of a subscription that were not acknowledged. Access: reader.
+
+max_rows: 1-10000. block_ms: 0-30000, how long to wait where there is nothing, as for ff_subscribe_completion. cursor: read on behind it, ahead of acknowledging.
+
+event_type: outcome, event_type, effect or event_kind of the row; body: its other columns as an object. Writes and locks nothing: polled again it gives the same events, to two consumers of one name as well. Acknowledge next_cursor of the last row that was handled, in the transaction that handles it: then each is handled exactly once.
+
+Raises not_found, invalid_input, and invalid_offset for the cursor, or where events were trimmed by force that it had not acknowledged: go on with what is kept by acknowledging the cursor of earliest with allow_rewind.$$;
+
+CREATE FUNCTION ff_ack_subscription(
+    name         text,
+    cursor       bytea,
+    allow_rewind boolean DEFAULT false)
+  RETURNS TABLE (outcome text, cursor bytea)
+  LANGUAGE c VOLATILE ROWS 1
+  AS 'MODULE_PATHNAME', 'ff_ack_subscription';
+COMMENT ON FUNCTION ff_ack_subscription(text, bytea, boolean) IS
+$$Everything up to a cursor is done with. Access: reader.
+
+cursor: next_cursor of a row that ff_poll_subscription gave. allow_rewind: an earlier cursor moves the subscription back, to read again. Returns one row: outcome acked, or behind, when the cursor is an earlier one and nothing changes; cursor: where the subscription stands.
+
+Locks the subscription until the transaction ends; a rollback takes the acknowledgement back. Raises not_found, invalid_offset (NULL, empty, malformed, of another outbox or era, before events that were trimmed) and invalid_input (behind what can be read).$$;
+
+CREATE FUNCTION ff_drop_subscription(name text) RETURNS boolean
+  LANGUAGE c VOLATILE
+  AS 'MODULE_PATHNAME', 'ff_drop_subscription';
+COMMENT ON FUNCTION ff_drop_subscription(text) IS
+$$Forget a subscription; it holds no events back any more. Access: operator.
+
+Returns whether it existed. Raises invalid_input for a malformed name.$$;
+
+CREATE FUNCTION ff_list_subscriptions()
+  RETURNS TABLE (name text, stream text, filter jsonb, cursor bytea, created_at timestamptz,
+                 acked_at timestamptz, oldest_unacked_at timestamptz, events_lost boolean)
+  LANGUAGE c VOLATILE ROWS 10
+  AS 'MODULE_PATHNAME', 'ff_list_subscriptions';
+COMMENT ON FUNCTION ff_list_subscriptions() IS
+$$The durable subscriptions, by the bytes of their names. Access: reader.
+
+cursor: where it stands. acked_at: the last acknowledgement; NULL = none yet. oldest_unacked_at: when the oldest event happened that it wants and did not acknowledge; NULL = it has them all. events_lost: events were trimmed by force that it had not acknowledged.$$;
+
+CREATE FUNCTION ff_trim_outbox(
+    stream   text,
+    before   timestamptz,
+    max_rows integer DEFAULT 10000,
+    force    boolean DEFAULT false)
+  RETURNS bigint
+  LANGUAGE c VOLATILE
+  AS 'MODULE_PATHNAME', 'ff_trim_outbox';
+COMMENT ON FUNCTION ff_trim_outbox(text, timestamptz, integer, boolean) IS
+$$Delete an outbox's oldest events, as the reconciler outbox_trimmer does by the settings outbox_retention_ms and outbox_max_retention_ms. Access: operator.
+
+stream: as for ff_event_cursor. before: events recorded before this instant. max_rows: 1-1000000. force: also events that a durable subscription has not acknowledged, which then shows events_lost.
+
+Goes from the oldest on and stops at the first event to keep: a later one, a completion that is not dispatched yet whatever force says, or, unless forced, one that a subscription still wants and that is not older than outbox_max_retention_ms. Moves each subscription over events that its filter does not match first. Returns how many were deleted. Waits for another session that trims the same outbox. Raises invalid_input.$$;
 
 ------------------------------------------------------------------------------------------------
 -- The background worker (access: operator)
@@ -2756,6 +3041,59 @@ COMMENT ON FUNCTION ff_stats_reset() IS
 $$Set every counter of ff_stats in this database to 0. Access: operator.
 
 At once, whatever becomes of the transaction. Gauges, and the numbers of ff_reconciler_status, stay. Does nothing where the library is not preloaded. Raises nothing.$$;
+
+------------------------------------------------------------------------------------------------
+-- Reconcilers: what keeps things true (access: operator; the status also reader)
+------------------------------------------------------------------------------------------------
+
+CREATE FUNCTION ff_reconcile(
+    reconciler   text    DEFAULT NULL,
+    max_rows     integer DEFAULT NULL,
+    namespace    text    DEFAULT NULL,
+    instance_tag text    DEFAULT NULL)
+  RETURNS TABLE (name text, processed bigint, skipped bigint, errors bigint, more boolean,
+                 next_due_at timestamptz, details jsonb)
+  LANGUAGE c VOLATILE ROWS 23
+  AS 'MODULE_PATHNAME', 'ff_reconcile';
+COMMENT ON FUNCTION ff_reconcile(text, integer, text, text) IS
+$$Do what is due by the clock: one pass of a reconciler, or of every enabled one in order. Needs no background worker and no preloaded library: called by a scheduler, each second or each minute, it drives the engine. Access: operator.
+
+reconciler: its name, as ff_reconciler_status lists them, enabled or not; default: all enabled ones. max_rows: 1..100000 of each; default its batch size. namespace, instance_tag: executions of these alone, where executions are worked on; default any.
+
+Returns a row per reconciler. processed: rows changed; skipped: rows locked elsewhere (it never waits for one; the next pass takes them), no longer due, or filtered out; errors: rows that raised, each undone by itself and told in a WARNING with its SQLSTATE and id; more: it stopped at max_rows; next_due_at: the next instant at which something is due, NULL if nothing is or its interval alone decides; details: counters of its own, {"unavailable": true} for one that this version does not have.
+
+Everything happens in the caller's transaction, safe in any number of sessions at once and beside the worker. Raises invalid_input; unavailable on a standby and for the name of a reconciler that this version does not have.$$;
+
+CREATE FUNCTION ff_set_reconciler(
+    name        text,
+    enabled     boolean DEFAULT NULL,
+    interval_ms bigint  DEFAULT NULL,
+    batch_size  integer DEFAULT NULL)
+  RETURNS TABLE (outcome text, name text, enabled boolean, interval_ms bigint, batch_size integer)
+  LANGUAGE c VOLATILE ROWS 1
+  AS 'MODULE_PATHNAME', 'ff_set_reconciler';
+COMMENT ON FUNCTION ff_set_reconciler(text, boolean, bigint, integer) IS
+$$Switch a reconciler on or off, set how often it runs and how much it takes at a time. Survives restarts and dumps. Access: operator.
+
+enabled: off, neither the worker nor ff_reconcile() runs it; ff_reconcile by its name does. interval_ms: milliseconds between two runs at most, 20..3600000, 0: its default. batch_size: rows at a time, 1..10000, 0: its default. NULL keeps what is set.
+
+Returns one row: outcome changed or unchanged, and what holds now. The worker follows when this commits. Raises invalid_input, also for an unknown name; unavailable on a standby.$$;
+
+CREATE FUNCTION ff_reconciler_status()
+  RETURNS TABLE (name text, enabled boolean, interval_ms bigint, batch_size integer,
+                 last_run_at timestamptz, last_good_at timestamptz,
+                 last_duration_ms double precision, last_processed bigint, last_errors bigint,
+                 runs bigint, processed bigint, errors bigint, last_sqlstate text,
+                 last_error_at timestamptz, parked_rows integer, backoff_until timestamptz,
+                 next_run_at timestamptz, next_due_at timestamptz)
+  LANGUAGE c VOLATILE ROWS 23
+  AS 'MODULE_PATHNAME', 'ff_reconciler_status';
+COMMENT ON FUNCTION ff_reconciler_status() IS
+$$The reconcilers in the order in which they run, with the settings in force and how their passes went. Access: operator, reader.
+
+last_good_at: the last pass without errors. runs, processed, errors: sums over passes. last_sqlstate, last_error_at: the last error. parked_rows: rows that the worker leaves out for a while, since they failed again and again; backoff_until: it waits after a pass that failed as a whole; next_run_at: when the worker runs it. next_due_at: the next instant at which something is due, NULL if nothing is or its interval alone decides.
+
+While a worker runs it is the worker's own account. Else it is what ff_reconcile noted: every pass that did something or met an error, and of those that found nothing one a minute.$$;
 
 ------------------------------------------------------------------------------------------------
 -- Access sets (access: owner)
@@ -2857,7 +3195,7 @@ SELECT DISTINCT
     subscribe_operator_events, subscribe_instance_tags, subscribe_worker_events,
     poll_subscription, ack_subscription, list_subscriptions, reconciler_status, stats'),
   ('owner',
-   'hmac_sign, hmac_verify, grant_access, revoke_access, page, in_range')) AS listed (access, names)
+   'hmac_sign, hmac_verify, grant_access, revoke_access, page, in_range, violations')) AS listed (access, names)
   JOIN (VALUES ('submitter'::text), ('worker'), ('signaler'), ('operator'), ('reader'),
                ('owner')) AS s (access)
     ON s.access = listed.access

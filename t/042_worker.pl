@@ -149,7 +149,7 @@ within(1.5, 'a lease still expires in time', sub {
 	rows(q(SELECT count(*) FROM ff_lease_event JOIN ff_exec_core c ON c.execution_id::text = ff_lease_event.execution_id
 	        WHERE event_type = 'expired' AND lane_id = 'beside')) == 1 });
 usleep(1_500_000);
-@said = worker_said($node, qr/elsewhere|ff_worker_registry/, $from);
+@said = worker_said($node, qr/worker_registry_ttl_sweep/, $from);
 is(scalar(@said), 1, 'one log line') or diag(join "\n", @said);
 is(rows(q(SELECT backoff_until IS NOT NULL FROM ff_reconciler_status() WHERE name = 'worker_registry_ttl_sweep')), 't', 'it backs off');
 rows('ALTER TABLE elsewhere RENAME TO ff_worker_registry');

@@ -22,24 +22,34 @@ ff_mark_lease_expired_if_due(PG_FUNCTION_ARGS)
 {
 	FfCall		call;
 	FfExecutionId id;
-	const char *outcome;
-	const char *detail;
+	FfCore		core;
+	const char *outcome = "already_satisfied";
+	const char *detail = "execution_not_found";
 
 	read_id(fcinfo, &id);
 	ff_call_begin(&call, fcinfo);
-	ff_expiry_lease(&id, call.now_ms, &outcome, &detail);
+	if (ff_core_try(&core, &id))
+		(void) ff_expiry_lease(&core, call.now_ms, &outcome, &detail);
 	ff_call_row(&call, ff_text(outcome), ff_text(detail));
 	return ff_call_end(&call);
 }
 
-/* An outcome and the public state that the execution has now, if it is there. */
-static Datum
-answer(FfCall *call, const char *outcome, const FfCore *core)
-{
-	bool		found = strcmp(outcome, "not_found") != 0;
+typedef const char *(*Expiry) (FfCore *core, int64 now_ms);
 
-	ff_call_row(call, ff_text(outcome),
-				found ? ff_enum(&ff_public_states, core->public_state) : ff_null());
+/* What it says, and the public state that the execution has then, if it is there. */
+static Datum
+answer(FfCall *call, const FfExecutionId *id, Expiry expire)
+{
+	FfCore		core;
+	const char *outcome;
+
+	if (!ff_core_try(&core, id))
+		ff_call_row(call, ff_text("not_found"), ff_null());
+	else
+	{
+		outcome = expire(&core, call->now_ms);
+		ff_call_row(call, ff_text(outcome), ff_enum(&ff_public_states, core.public_state));
+	}
 	return ff_call_end(call);
 }
 
@@ -50,11 +60,10 @@ ff_promote_delayed(PG_FUNCTION_ARGS)
 {
 	FfCall		call;
 	FfExecutionId id;
-	FfCore		core;
 
 	read_id(fcinfo, &id);
 	ff_call_begin(&call, fcinfo);
-	return answer(&call, ff_expiry_promote(&id, call.now_ms, &core), &core);
+	return answer(&call, &id, ff_expiry_promote);
 }
 
 PG_FUNCTION_INFO_V1(ff_expire_execution);
@@ -65,14 +74,10 @@ ff_expire_execution(PG_FUNCTION_ARGS)
 	static const char *const phases[] = {"attempt_timeout", "execution_deadline"};
 	FfCall		call;
 	FfExecutionId id;
-	FfCore		core;
-	const char *outcome;
 	int			phase;
 
 	read_id(fcinfo, &id);
 	phase = ff_check_one_of(ff_arg_text(fcinfo, 1, "phase"), "phase", phases, lengthof(phases));
 	ff_call_begin(&call, fcinfo);
-	outcome = phase == 0 ? ff_expiry_attempt(&id, call.now_ms, &core)
-		: ff_expiry_deadline(&id, call.now_ms, &core);
-	return answer(&call, outcome, &core);
+	return answer(&call, &id, phase == 0 ? ff_expiry_attempt : ff_expiry_deadline);
 }

@@ -15,6 +15,7 @@
 #include "base/statement.h"
 #include "engine/capability.h"
 #include "engine/outbox.h"
+#include "engine/wake.h"
 
 #define MAX_LANES 256
 #define MAX_REASON 256
@@ -170,6 +171,9 @@ ff_register_worker(PG_FUNCTION_ARGS)
 					 ff_pointer(lanes), ff_text(ff_capabilities_csv(capabilities)),
 					 ff_int8(ttl_ms), ff_bool(live));
 	ff_outbox_worker(instance.namespace, instance.id, "registered", NULL, call.now_ms);
+	ff_wake_due(FF_WORKER_REGISTRY_TTL_SWEEP, call.now_ms + ttl_ms);
+	/* it may be the one that a blocked route waits for */
+	ff_wake_due(FF_UNBLOCK, call.now_ms);
 	ff_call_row(&call, ff_text(live ? "refreshed" : "registered"),
 				ff_instant(ff_after_ms(call.now_ms, ttl_ms)));
 	return ff_call_end(&call);

@@ -37,7 +37,10 @@ extern bool ff_duty_exists(FfReconciler reconciler);
 /* True when it works row by row: the next two are for those. */
 extern bool ff_duty_has_rows(FfReconciler reconciler);
 
-/* The keys of what is due, as C strings in the current memory context. */
+/* True when its keys begin with the id of an execution. */
+extern bool ff_duty_has_executions(FfReconciler reconciler);
+
+/* The keys of what is due, as C strings; they live until SPI is disconnected. */
 extern List *ff_duty_select(FfReconciler reconciler, const FfBatch *batch);
 
 /* Do one; false if it was locked elsewhere or no longer due. */
@@ -45,6 +48,9 @@ extern bool ff_duty_apply(FfReconciler reconciler, const char *key, int64 now_ms
 
 /* Run one that works as a whole. */
 extern void ff_duty_sweep(FfReconciler reconciler, FfBatch *batch);
+
+/* The owner's own counters of a batch that is done; NULL: it has none. */
+extern Jsonb *ff_duty_details(FfReconciler reconciler, const FfBatch *batch);
 
 /* The least instant at which something is due; unset: nothing is. */
 extern FfInt8 ff_duty_next(FfReconciler reconciler);

@@ -1,427 +1,184 @@
 /*
- * pass.c - one pass of a reconciler in the background worker.
- *
- * A batch takes all its rows in one transaction. Where that raises, each row
- * gets a transaction of its own, so that one bad row holds up no other; a row
- * that keeps failing is parked for some passes.
+ * pass.c - one pass of one reconciler in the caller's transaction.
  */
 #include "background/pass.h"
 
-#include "postmaster/interrupt.h"
-#include "utils/memutils.h"
-
-#include "base/clock.h"
+#include "background/duty_table.h"
 #include "base/setting.h"
-#include "background/transaction.h"
+#include "base/subtransaction.h"
 
-#define LONGEST_PASS_MS 5000
-#define SHORTEST_BREAK_MS 20
-#define LONGEST_BACKOFF_MS (5 * 60 * 1000)
-#define FAILURES_TO_PARK 3
-#define PASSES_PARKED 10
+/*
+ * A head of rows that nothing can be done with must not hide what stands behind
+ * it: a pass looks so many times further.
+ */
+#define MAX_ROUNDS 10
 
-/* A row that failed in the last pass it took part in. */
-typedef struct Failing
-{
-	char	   *key;
-	int			failures;		/* passes running */
-	int			parked;			/* passes that it is still left out of */
-	bool		seen;			/* in this pass */
-} Failing;
+static FfStatement read_marks =
+FF_STATEMENT("read_execution_marks", "smallint, uuid, text",
+			 "SELECT c.namespace, c.raw_fields -> 'tags' ->> $3 FROM @extschema@.ff_exec_core c"
+			 " WHERE c.partition_key = $1 AND c.execution_id = $2");
 
-typedef struct Schedule
-{
-	int64		last_end_ms;	/* real clock */
-	int64		due_at_ms;		/* engine's clock; FF_NEVER_DUE: nothing is known to be due */
-	bool		again;			/* the last pass was cut short */
-	int32		batch;			/* rows of the next batch */
-	int			failures;		/* passes running that failed as a whole */
-	int64		backoff_until_ms;
-	int			logged_sqlstate;	/* of a whole pass, so that it is logged once */
-	List	   *failing;
-	FfReconcilerRun run;		/* what status shows */
-	FfReconcilerRun saved;		/* what the table has */
-} Schedule;
-
-static FfSlot *slot;
-static Schedule schedules[FF_RECONCILERS];
-static FfDutySettings settings[FF_RECONCILERS];
-static MemoryContext pass_context;
-
-/* What one transaction of a pass is told. */
-typedef struct Step
+/* Rows to be done together, or a reconciler that works as a whole (no keys). */
+typedef struct Portion
 {
 	FfReconciler reconciler;
-	FfBatch		batch;
-	List	   *keys;			/* of the batch; in pass_context */
-	const char *key;			/* the one to do alone */
-	FfInt8		next;
-	bool		done;			/* the batch came short: next is known */
-} Step;
+	FfBatch	   *batch;
+	List	   *keys;
+	int64		done;
+} Portion;
 
-void
-ff_pass_init(FfSlot *my_slot)
+static void
+take_rows(void *arg)
 {
-	slot = my_slot;
-	pass_context = AllocSetContextCreate(TopMemoryContext, "ffengine pass", ALLOCSET_DEFAULT_SIZES);
-	for (int i = 0; i < FF_RECONCILERS; i++)
-	{
-		memset(&schedules[i], 0, sizeof(Schedule));
-		schedules[i].due_at_ms = 0;
-		schedules[i].run.next_due_at_ms = FF_NEVER_DUE;
-	}
-}
-
-static bool
-read_settings(void *arg)
-{
-	ff_duty_settings(settings);
-	return true;
-}
-
-void
-ff_pass_read_settings(void)
-{
-	if (!ff_transaction_run("settings", read_settings, NULL))
-		ff_transaction_log("settings");
-}
-
-void
-ff_pass_note_due(FfReconciler reconciler, int64 due_at_ms)
-{
-	schedules[reconciler].due_at_ms = Min(schedules[reconciler].due_at_ms, due_at_ms);
-}
-
-/* The least due instant on the real clock. */
-static int64
-due_on_real_clock(const Schedule *schedule)
-{
-	if (schedule->due_at_ms == FF_NEVER_DUE)
-		return FF_NEVER_DUE;
-	return schedule->due_at_ms - ff_now_ms() + ff_real_ms();
-}
-
-int64
-ff_pass_next_ms(FfReconciler reconciler)
-{
-	const Schedule *schedule = &schedules[reconciler];
-	const FfDutySettings *setting = &settings[reconciler];
-	int64		next_ms;
-
-	if (!ff_duty_exists(reconciler) || !setting->enabled)
-		return FF_NEVER_DUE;
-	next_ms = schedule->last_end_ms + setting->interval_ms;
-	next_ms = Min(next_ms, due_on_real_clock(schedule));
-	if (schedule->again)
-		next_ms = 0;
-	next_ms = Max(next_ms, schedule->last_end_ms + SHORTEST_BREAK_MS);
-	return Max(next_ms, schedule->backoff_until_ms);
-}
-
-static Failing *
-find_failing(Schedule *schedule, const char *key)
-{
+	Portion    *portion = arg;
 	ListCell   *cell;
 
-	foreach(cell, schedule->failing)
-	{
-		Failing    *failing = lfirst(cell);
-
-		if (strcmp(failing->key, key) == 0)
-			return failing;
-	}
-	return NULL;
+	portion->done = 0;
+	foreach(cell, portion->keys)
+		portion->done += ff_duty_apply(portion->reconciler, lfirst(cell), portion->batch->now_ms);
 }
 
-static Failing *
-note_failure(Schedule *schedule, const char *key)
+static void
+take_whole(void *arg)
 {
-	Failing    *failing = find_failing(schedule, key);
-	MemoryContext old;
+	Portion    *portion = arg;
 
-	if (failing == NULL)
-	{
-		old = MemoryContextSwitchTo(TopMemoryContext);
-		failing = palloc0(sizeof(Failing));
-		failing->key = pstrdup(key);
-		schedule->failing = lappend(schedule->failing, failing);
-		MemoryContextSwitchTo(old);
-	}
-	failing->failures++;
-	failing->seen = true;
-	if (failing->failures >= FAILURES_TO_PARK)
-		failing->parked = PASSES_PARKED + 1;
-	return failing;
+	ff_duty_sweep(portion->reconciler, portion->batch);
 }
 
-/* At the end of a pass: rows that did not fail in it are forgotten, parked ones are a pass nearer. */
-static int
-settle_failing(Schedule *schedule)
-{
-	ListCell   *cell;
-	int			parked = 0;
-
-	foreach(cell, schedule->failing)
-	{
-		Failing    *failing = lfirst(cell);
-
-		if (failing->parked > 0)
-			failing->parked--;
-		else if (!failing->seen)
-		{
-			pfree(failing->key);
-			pfree(failing);
-			schedule->failing = foreach_delete_current(schedule->failing, cell);
-			continue;
-		}
-		failing->seen = false;
-		parked += failing->parked > 0;
-	}
-	return parked;
-}
-
+/* May the same go well in the next pass? */
 static bool
-is_parked(Schedule *schedule, const char *key)
+is_passing(int sqlstate)
 {
-	Failing    *failing = find_failing(schedule, key);
-
-	return failing && failing->parked > 0;
+	return sqlstate == ERRCODE_T_R_SERIALIZATION_FAILURE ||
+		sqlstate == ERRCODE_T_R_DEADLOCK_DETECTED || sqlstate == ERRCODE_LOCK_NOT_AVAILABLE;
 }
 
+/* Messages of others may tell what rows hold: the SQLSTATE says enough. */
 static void
-check_shutdown(void)
+note_error(FfReconciler reconciler, FfPass *pass, const char *key, const ErrorData *error)
 {
-	if (ShutdownRequestPending)
-		ereport(ERROR, (errcode(ERRCODE_QUERY_CANCELED), errmsg("the worker is to leave")));
-}
-
-static void
-apply(Step *step, const char *key)
-{
-	check_shutdown();
-	if (ff_duty_apply(step->reconciler, key, step->batch.now_ms))
-		step->batch.processed++;
-	else
-	{
-		step->batch.skipped++;
-		step->batch.passed_over++;
-	}
-}
-
-static bool
-apply_batch(void *arg)
-{
-	Step	   *step = arg;
-	FfBatch    *batch = &step->batch;
-	MemoryContext old = MemoryContextSwitchTo(pass_context);
-	ListCell   *cell;
-
-	if (ff_duty_has_rows(step->reconciler))
-	{
-		step->keys = ff_duty_select(step->reconciler, batch);
-		batch->more = list_length(step->keys) >= batch->limit;
-		foreach(cell, step->keys)
-		{
-			if (is_parked(&schedules[step->reconciler], lfirst(cell)))
-				batch->passed_over++;
-			else
-				apply(step, lfirst(cell));
-		}
-	}
-	else
-		ff_duty_sweep(step->reconciler, batch);
-	if (!batch->more)
-		step->next = ff_duty_next(step->reconciler);
-	MemoryContextSwitchTo(old);
-	return true;
-}
-
-static bool
-apply_one(void *arg)
-{
-	Step	   *step = arg;
-
-	apply(step, step->key);
-	return true;
-}
-
-/* The batch raised: each of its rows alone. */
-static void
-apply_one_by_one(Step *step, const char *what)
-{
-	const char *name = ff_reconciler_defaults[step->reconciler].name;
-	Schedule   *schedule = &schedules[step->reconciler];
-	ListCell   *cell;
-
-	step->batch.processed = 0;
-	step->batch.skipped = 0;
-	foreach(cell, step->keys)
-	{
-		step->key = lfirst(cell);
-		if (ShutdownRequestPending || ff_extension_gone)
-			return;
-		if (is_parked(schedule, step->key))
-			continue;
-		if (ff_transaction_run(what, apply_one, step) || ff_transaction_sqlstate == 0)
-			continue;
-		step->batch.passed_over++;
-		if (ff_sqlstate_is_transient(ff_transaction_sqlstate))
-			step->batch.skipped++;
-		else
-		{
-			step->batch.errors++;
-			if (note_failure(schedule, step->key)->failures == 1)
-				ff_transaction_log(psprintf("%s of %s", name, step->key));
-			schedule->run.last_sqlstate = ff_transaction_sqlstate;
-			schedule->run.last_error_at_ms = ff_real_ms();
-		}
-	}
-}
-
-/* The pass failed before it came to a row. */
-static void
-back_off(Schedule *schedule, FfReconciler reconciler)
-{
-	int64		wait_ms = settings[reconciler].interval_ms;
-
-	for (int i = 0; i <= schedule->failures && wait_ms < LONGEST_BACKOFF_MS; i++)
-		wait_ms *= 2;
-	schedule->failures++;
-	if (schedule->logged_sqlstate != ff_transaction_sqlstate)
-		ff_transaction_log(ff_reconciler_defaults[reconciler].name);
-	schedule->backoff_until_ms = ff_real_ms() + Min(wait_ms, LONGEST_BACKOFF_MS);
-	schedule->logged_sqlstate = ff_transaction_sqlstate;
-	schedule->run.last_sqlstate = ff_transaction_sqlstate;
-	schedule->run.last_error_at_ms = ff_real_ms();
-}
-
-/* Toward ffengine.batch_target, by halves and doubles. */
-static void
-adapt_batch(Schedule *schedule, int32 largest, int64 took_ms)
-{
-	if (took_ms > ff_batch_target_ms)
-		schedule->batch /= 2;
-	else if (took_ms * 2 < ff_batch_target_ms)
-		schedule->batch *= 2;
-	schedule->batch = Max(1, Min(schedule->batch, largest));
-}
-
-/* Run one batch; false when the pass is over. */
-static bool
-run_batch(Schedule *schedule, Step *step, int32 largest)
-{
-	FfReconciler reconciler = step->reconciler;
 	const char *name = ff_reconciler_defaults[reconciler].name;
-	FfBatch    *batch = &step->batch;
-	int64		began_ms = ff_real_ms();
-	char	   *what;
 
-	if (schedule->batch == 0)
-		schedule->batch = Max(1, largest / 10);
-	schedule->batch = Min(schedule->batch, largest);
-	batch->now_ms = ff_now_ms();
-	batch->limit = schedule->batch;
-	batch->processed = batch->skipped = batch->errors = 0;
-	batch->more = false;
-	step->keys = NIL;
-	step->next = ff_none();
-	what = psprintf("%s (%d rows)", name, batch->limit);
-	if (!ff_transaction_run(what, apply_batch, step))
+	if (is_passing(error->sqlerrcode))
 	{
-		if (ff_extension_gone || ShutdownRequestPending)
-			return false;
-		if (step->keys != NIL && !ff_sqlstate_is_transient(ff_transaction_sqlstate))
-			apply_one_by_one(step, what);
-		else if (ff_sqlstate_is_transient(ff_transaction_sqlstate))
-			return false;
-		else
-		{
-			batch->errors++;
-			return false;
-		}
+		pass->batch.skipped += key != NULL;
+		return;
 	}
-	adapt_batch(schedule, largest, ff_real_ms() - began_ms);
-	return batch->more;
+	pass->batch.errors++;
+	pass->sqlstate = error->sqlerrcode;
+	if (key)
+		ereport(WARNING,
+				(errcode(error->sqlerrcode),
+				 errmsg("reconciler %s: SQLSTATE %s at %s", name,
+						unpack_sql_state(error->sqlerrcode), key)));
+	else
+		ereport(WARNING,
+				(errcode(error->sqlerrcode),
+				 errmsg("reconciler %s: SQLSTATE %s", name,
+						unpack_sql_state(error->sqlerrcode))));
+}
+
+/* Together, and where that raised each half by itself, down to the rows that do. */
+static void
+run_rows(FfReconciler reconciler, FfPass *pass, List *keys)
+{
+	Portion		portion = {.reconciler = reconciler,.batch = &pass->batch,.keys = keys};
+	int			half = list_length(keys) / 2;
+	ErrorData  *error;
+
+	if (keys == NIL)
+		return;
+	error = ff_subtransaction_try(take_rows, &portion);
+	if (error == NULL)
+	{
+		pass->batch.processed += portion.done;
+		pass->batch.skipped += list_length(keys) - portion.done;
+	}
+	else if (half == 0)
+		note_error(reconciler, pass, linitial(keys), error);
+	else
+	{
+		run_rows(reconciler, pass, list_truncate(list_copy(keys), half));
+		run_rows(reconciler, pass, list_copy_tail(keys, half));
+	}
+}
+
+static bool
+is_wanted(const FfPass *pass, const char *key)
+{
+	FfExecutionId id;
+	FfRow		row;
+	const char *namespace;
+	const char *instance_tag;
+
+	(void) ff_duty_key_execution(key, &id);
+	if (!ff_statement_row(&read_marks, &row, ff_int2(id.partition), ff_uuid(&id.uuid),
+						  ff_text(ff_instance_tag_key)))
+		return false;
+	namespace = ff_row_cstring(&row, 1);
+	instance_tag = ff_row_cstring(&row, 2);
+	return (pass->namespace == NULL || (namespace && strcmp(namespace, pass->namespace) == 0)) &&
+		(pass->instance_tag == NULL ||
+		 (instance_tag && strcmp(instance_tag, pass->instance_tag) == 0));
+}
+
+/* Those that the filters let through; the others count as skipped. */
+static List *
+filter(FfReconciler reconciler, FfPass *pass, List *keys)
+{
+	List	   *wanted = NIL;
+	ListCell   *cell;
+
+	if (!ff_duty_has_executions(reconciler) || (!pass->namespace && !pass->instance_tag))
+		return keys;
+	foreach(cell, keys)
+	{
+		if (is_wanted(pass, lfirst(cell)))
+			wanted = lappend(wanted, lfirst(cell));
+	}
+	pass->batch.skipped += list_length(keys) - list_length(wanted);
+	return wanted;
 }
 
 static void
-publish(FfReconciler reconciler)
+run_by_rows(FfReconciler reconciler, FfPass *pass)
 {
-	Schedule   *schedule = &schedules[reconciler];
+	FfBatch    *batch = &pass->batch;
+	int			rounds = 0;
 
-	schedule->run.backoff_until_ms = schedule->backoff_until_ms;
-	schedule->run.next_due_at_ms = schedule->due_at_ms;
-	schedule->run.next_run_at_ms = ff_pass_next_ms(reconciler);
-	if (slot == NULL)
-		return;
-	LWLockAcquire(slot->lock, LW_EXCLUSIVE);
-	slot->runs[reconciler] = schedule->run;
-	LWLockRelease(slot->lock);
-}
-
-static void
-count(FfReconciler reconciler, const FfReconcilerRun *run)
-{
-	FfReconcilerTotals *totals;
-
-	if (slot == NULL)
-		return;
-	totals = &slot->totals[reconciler];
-	pg_atomic_fetch_add_u64(&totals->runs, 1);
-	pg_atomic_fetch_add_u64(&totals->rows, run->last_processed);
-	pg_atomic_fetch_add_u64(&totals->errors, run->last_errors);
-	pg_atomic_fetch_add_u64(&totals->microseconds, (uint64) (run->last_duration_ms * 1000));
-}
-
-void
-ff_pass_run(FfReconciler reconciler, void (*between) (void))
-{
-	Schedule   *schedule = &schedules[reconciler];
-	FfReconcilerRun *run = &schedule->run;
-	Step		step = {.reconciler = reconciler};
-	TimestampTz began = GetCurrentTimestamp();
-	int64		began_ms = ff_real_ms();
-	int64		now_ms = ff_now_ms();
-	bool		more;
-	MemoryContext old = MemoryContextSwitchTo(pass_context);
-
-	/* what is published while it runs is not to be forgotten */
-	schedule->due_at_ms = FF_NEVER_DUE;
-	schedule->again = false;
-	run->last_processed = run->last_errors = 0;
 	do
 	{
-		more = run_batch(schedule, &step, settings[reconciler].batch_size);
-		run->last_processed += step.batch.processed;
-		run->last_errors += step.batch.errors;
-		between();
-	} while (more && ff_real_ms() - began_ms < LONGEST_PASS_MS &&
-			 !ShutdownRequestPending && !ff_extension_gone);
+		List	   *keys = ff_duty_select(reconciler, batch);
+		List	   *wanted = filter(reconciler, pass, keys);
 
-	schedule->again = more;
-	schedule->last_end_ms = ff_real_ms();
-	run->parked_rows = settle_failing(schedule);
-	run->last_run_at_ms = began_ms;
-	run->last_duration_ms = (GetCurrentTimestamp() - began) / 1000.0;
-	run->runs++;
-	run->processed += run->last_processed;
-	run->errors += run->last_errors;
-	if (run->last_errors == 0)
-		run->last_good_at_ms = began_ms;
-	if (run->last_errors > 0 && step.keys == NIL)
-		back_off(schedule, reconciler);
-	else
-		schedule->failures = 0;
-	/* what was due and could not be done waits for the interval */
-	if (step.next.isset && (step.next.value > now_ms || run->last_processed > 0))
-		ff_pass_note_due(reconciler, step.next.value);
-	count(reconciler, run);
-	publish(reconciler);
-	MemoryContextSwitchTo(old);
-	MemoryContextReset(pass_context);
+		run_rows(reconciler, pass, wanted);
+		batch->more = list_length(keys) >= batch->limit;
+		batch->passed_over = batch->skipped + batch->errors;
+		rounds += wanted != NIL;
+	} while (batch->more && batch->processed == 0 && rounds < MAX_ROUNDS);
+}
+
+static void
+run_as_whole(FfReconciler reconciler, FfPass *pass)
+{
+	Portion		portion = {.reconciler = reconciler,.batch = &pass->batch};
+	FfBatch		before = pass->batch;
+	ErrorData  *error = ff_subtransaction_try(take_whole, &portion);
+
+	if (error)
+	{
+		pass->batch = before;
+		note_error(reconciler, pass, NULL, error);
+	}
 }
 
 void
-ff_pass_save(void)
+ff_pass_run(FfReconciler reconciler, FfPass *pass)
 {
+	if (ff_duty_has_rows(reconciler))
+		run_by_rows(reconciler, pass);
+	else
+		run_as_whole(reconciler, pass);
+	pass->batch.details = ff_duty_details(reconciler, &pass->batch);
 }

@@ -1,31 +1,25 @@
 /*
- * pass.h - when the background worker runs which reconciler, and one pass of
- * it: batches, each in a transaction of its own.
+ * pass.h - one pass of one reconciler in the caller's transaction, in which a
+ * row that raises does not keep the others from being done.
  */
 #ifndef FF_PASS_H
 #define FF_PASS_H
 
-#include "base/compat.h"
-
 #include "background/duty.h"
-#include "engine/slot.h"
 
-/* Begin: nothing has run, everything is to be looked at once. */
-extern void ff_pass_init(FfSlot *slot);
+typedef struct FfPass
+{
+	FfBatch		batch;			/* now and limit; what came of it */
+	const char *namespace;		/* executions of this one alone; NULL: of any */
+	const char *instance_tag;	/* the same */
+	int			sqlstate;		/* of the last error; 0: none */
+} FfPass;
 
-/* Read the switches, intervals and batch sizes anew. */
-extern void ff_pass_read_settings(void);
-
-/* An instant at which there will be something to do, in milliseconds of the engine's clock. */
-extern void ff_pass_note_due(FfReconciler reconciler, int64 due_at_ms);
-
-/* When the reconciler is to run next, in milliseconds of the real clock; FF_NEVER_DUE if it is off. */
-extern int64 ff_pass_next_ms(FfReconciler reconciler);
-
-/* Run a pass; between batches calls between(). Stops early when the worker is asked to leave. */
-extern void ff_pass_run(FfReconciler reconciler, void (*between) (void));
-
-/* Write to ff_reconciler_state what happened since the last time, if it did. */
-extern void ff_pass_save(void);
+/*
+ * Run a pass of one that exists. An error of a row, undone by itself, is counted
+ * and warned of with its SQLSTATE and the row's key; one that another try may
+ * not meet (40001, 40P01, 55P03) counts as skipped. Class 57 goes on up.
+ */
+extern void ff_pass_run(FfReconciler reconciler, FfPass *pass);
 
 #endif							/* FF_PASS_H */

@@ -16,7 +16,7 @@
 #include "utils/wait_event.h"
 
 #include "background/notifier.h"
-#include "background/pass.h"
+#include "background/schedule.h"
 #include "background/transaction.h"
 #include "base/clock.h"
 #include "base/setting.h"
@@ -78,6 +78,7 @@ set_own_settings(void)
 		{"enable_seqscan", "off"},
 		{"enable_bitmapscan", "off"},
 		{"enable_sort", "off"},
+		{"jit", "off"},
 		{"lock_timeout", "1s"},
 		{"statement_timeout", "0"},
 		{"default_transaction_isolation", "read committed"},
@@ -152,9 +153,9 @@ attend_now(bool at_once)
 	ff_notifier_run(slot, due_ms, &changed, at_once);
 	for (int i = 0; i < FF_RECONCILERS; i++)
 		if (due_ms[i] != FF_NEVER_DUE)
-			ff_pass_note_due(i, due_ms[i]);
+			ff_schedule_note_due(i, due_ms[i]);
 	if (changed)
-		ff_pass_read_settings();
+		ff_schedule_read_settings();
 }
 
 static void
@@ -170,8 +171,8 @@ run_due_passes(void)
 	{
 		if (ShutdownRequestPending || ff_extension_gone)
 			return;
-		if (ff_pass_next_ms(i) <= ff_real_ms())
-			ff_pass_run(i, attend);
+		if (ff_schedule_next_ms(i) <= ff_real_ms())
+			ff_schedule_run(i, attend);
 	}
 }
 
@@ -180,7 +181,7 @@ next_ms(int64 least)
 {
 	least = Min(least, ff_notifier_next_ms());
 	for (int i = 0; i < FF_RECONCILERS; i++)
-		least = Min(least, ff_pass_next_ms(i));
+		least = Min(least, ff_schedule_next_ms(i));
 	return least;
 }
 
@@ -225,7 +226,7 @@ work(void)
 	int64		settings_ms = 0;
 	int64		saved_ms = ff_real_ms();
 
-	ff_pass_init(slot);
+	ff_schedule_init(slot);
 	while (!ShutdownRequestPending && !ff_extension_gone)
 	{
 		CHECK_FOR_INTERRUPTS();
@@ -236,14 +237,14 @@ work(void)
 		}
 		if (ff_real_ms() >= settings_ms)
 		{
-			ff_pass_read_settings();
+			ff_schedule_read_settings();
 			settings_ms = ff_real_ms() + ff_launcher_naptime_ms;
 		}
 		attend();
 		run_due_passes();
 		if (ff_real_ms() >= saved_ms + SAVE_MS)
 		{
-			ff_pass_save();
+			ff_schedule_save();
 			saved_ms = ff_real_ms();
 		}
 		attend();
@@ -302,7 +303,7 @@ wind_up(void)
 		sign_off(0, (Datum) 0);
 		attend_now(true);
 	}
-	ff_pass_save();
+	ff_schedule_save();
 }
 
 void

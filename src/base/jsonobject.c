@@ -43,6 +43,16 @@ ff_json_text(FfJsonObject *object, const char *key, const char *value)
 }
 
 void
+ff_json_bool(FfJsonObject *object, const char *key, bool value)
+{
+	JsonbValue	v;
+
+	v.type = jbvBool;
+	v.val.boolean = value;
+	push(object, key, &v);
+}
+
+void
 ff_json_int8(FfJsonObject *object, const char *key, int64 value)
 {
 	JsonbValue	v;

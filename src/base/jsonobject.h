@@ -18,6 +18,7 @@ extern FfJsonObject *ff_json_begin(void);
 
 /* Keys and texts are copied. NULL becomes a JSON null. */
 extern void ff_json_text(FfJsonObject *object, const char *key, const char *value);
+extern void ff_json_bool(FfJsonObject *object, const char *key, bool value);
 extern void ff_json_int8(FfJsonObject *object, const char *key, int64 value);
 extern void ff_json_jsonb(FfJsonObject *object, const char *key, Jsonb *value);
 

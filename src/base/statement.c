@@ -7,6 +7,7 @@
 #include "access/htup_details.h"
 #include "catalog/pg_type.h"
 #include "utils/memutils.h"
+#include "utils/xid8.h"
 
 #include "base/error.h"
 #include "base/extension.h"
@@ -31,6 +32,7 @@ static const struct
 	{"text[]", TEXTARRAYOID},
 	{"uuid[]", UUIDARRAYOID},
 	{"bigint[]", INT8ARRAYOID},
+	{"xid8", XID8OID},
 	{"timestamptz", TIMESTAMPTZOID},
 };
 
@@ -211,6 +213,14 @@ ff_row_maybe_int8(const FfRow *row, int column)
 	NullableDatum v = ff_row_value(row, column);
 
 	return v.isnull ? ff_none() : ff_some(DatumGetInt64(v.value));
+}
+
+uint64
+ff_row_xid8(const FfRow *row, int column)
+{
+	NullableDatum v = ff_row_value(row, column);
+
+	return v.isnull ? 0 : U64FromFullTransactionId(DatumGetFullTransactionId(v.value));
 }
 
 int

@@ -94,6 +94,7 @@ extern bool ff_row_bool(const FfRow *row, int column);
 extern int16 ff_row_int2(const FfRow *row, int column);
 extern int32 ff_row_int4(const FfRow *row, int column);
 extern int64 ff_row_int8(const FfRow *row, int column);
+extern uint64 ff_row_xid8(const FfRow *row, int column);
 extern int	ff_row_enum(const FfRow *row, int column, FfEnum *type);
 extern char *ff_row_cstring(const FfRow *row, int column);	/* of a text; a copy */
 extern const pg_uuid_t *ff_row_uuid(const FfRow *row, int column);
@@ -127,7 +128,10 @@ ff_none(void)
 	return (FfInt8) {.value = 0,.isset = false};
 }
 
-/* Connect and disconnect SPI; only call.c uses these. */
+/*
+ * Connect and disconnect SPI: call.c around a call, and background/duty.c around
+ * each row inside one, so that what the row's statements returned goes with it.
+ */
 extern void ff_statement_connect(void);
 extern void ff_statement_disconnect(void);
 

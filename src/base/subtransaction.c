@@ -9,8 +9,11 @@
 
 #include "base/error.h"
 
-ErrorData *
-ff_subtransaction_run(FfWork work, void *arg)
+typedef bool (*Judgement) (int sqlstate);
+
+/* The error that work ended in, undone, if it is of those that the judgement takes. */
+static ErrorData *
+run(FfWork work, void *arg, Judgement takes)
 {
 	MemoryContext context = CurrentMemoryContext;
 	ResourceOwner owner = CurrentResourceOwner;
@@ -34,7 +37,26 @@ ff_subtransaction_run(FfWork work, void *arg)
 	MemoryContextSwitchTo(context);
 	CurrentResourceOwner = owner;
 
-	if (refusal && !ff_error_is_own(refusal->sqlerrcode))
+	if (refusal && !takes(refusal->sqlerrcode))
 		ReThrowError(refusal);
 	return refusal;
+}
+
+/* Neither a cancelled query nor the end of the session or server. */
+static bool
+is_no_intervention(int sqlstate)
+{
+	return ERRCODE_TO_CATEGORY(sqlstate) != ERRCODE_OPERATOR_INTERVENTION;
+}
+
+ErrorData *
+ff_subtransaction_run(FfWork work, void *arg)
+{
+	return run(work, arg, ff_error_is_own);
+}
+
+ErrorData *
+ff_subtransaction_try(FfWork work, void *arg)
+{
+	return run(work, arg, is_no_intervention);
 }

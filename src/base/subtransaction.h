@@ -15,4 +15,10 @@ typedef void (*FfWork) (void *arg);
  */
 extern ErrorData *ff_subtransaction_run(FfWork work, void *arg);
 
+/*
+ * The same for any error, where work is on rows that may be broken: only a
+ * cancelled query and the end of the session or server (class 57) go on up.
+ */
+extern ErrorData *ff_subtransaction_try(FfWork work, void *arg);
+
 #endif							/* FF_SUBTRANSACTION_H */

@@ -13,6 +13,7 @@
 #include "utils/jsonb.h"
 #include "utils/timestamp.h"
 #include "utils/uuid.h"
+#include "utils/xid8.h"
 
 static inline NullableDatum
 ff_value(Datum value)
@@ -48,6 +49,13 @@ static inline NullableDatum
 ff_int8(int64 value)
 {
 	return ff_value(Int64GetDatum(value));
+}
+
+/* A transaction id that never wraps. */
+static inline NullableDatum
+ff_xid8(uint64 value)
+{
+	return ff_value(FullTransactionIdGetDatum(FullTransactionIdFromU64(value)));
 }
 
 /* Any pass-by-reference value (text, bytea, jsonb, array); NULL is SQL NULL. */

@@ -57,6 +57,12 @@ FF_STATEMENT("drop_grants", "smallint, uuid",
 			 " WHERE partition_key = $1 AND execution_id = $2"
 			 " RETURNING expires_at_ms");
 
+static FfStatement drop_expired =
+FF_STATEMENT("drop_expired_grant", "smallint, bytea, uuid, bigint",
+			 "DELETE FROM @extschema@.ff_claim_grant"
+			 " WHERE partition_key = $1 AND grant_id = $2 AND execution_id = $3"
+			 " AND expires_at_ms <= $4");
+
 void
 ff_grant_check(const FfGrantTerms *terms)
 {
@@ -102,6 +108,7 @@ ff_grant_issue(FfCore *core, const char *kind, const FfGrantTerms *terms, int64 
 	core->dependents |= FF_HAS_GRANT;
 	ff_wake_count(FF_COUNT_GRANTS_ISSUED, 1);
 	ff_wake_count(FF_COUNT_GRANTS_EXPIRED, ff_row_int8(&row, 1));
+	ff_wake_due(FF_CLAIM_GRANT_EXPIRY, *expires_at_ms);
 	return key;
 }
 
@@ -204,6 +211,13 @@ ff_grant_redeem(FfCore *core, int64 now_ms)
 		ff_wake_count(ff_row_int8(&row, 1) > now_ms ? FF_COUNT_GRANTS_REDEEMED
 					  : FF_COUNT_GRANTS_EXPIRED, 1);
 	}
+}
+
+bool
+ff_grant_drop_expired(FfCore *core, const bytea *grant_id, int64 now_ms)
+{
+	return ff_statement_run(&drop_expired, ff_int2(core->id.partition), ff_pointer(grant_id),
+							ff_uuid(&core->id.uuid), ff_int8(now_ms)).count > 0;
 }
 
 static bool

@@ -76,6 +76,8 @@ extern void ff_grant_drop(FfCore *core);
  * one is redeemed, others have run out.
  */
 extern void ff_grant_redeem(FfCore *core, int64 now_ms);
+/* Delete one grant of the execution, if it ran out; false if it has not, or is not there. */
+extern bool ff_grant_drop_expired(FfCore *core, const bytea *grant_id, int64 now_ms);
 
 /* True for a text that has the form of a key. */
 extern bool ff_grant_key_is_valid(const char *key);

@@ -35,6 +35,15 @@ static FfStatement touch_attempt =
 FF_STATEMENT("touch_attempt", "smallint, uuid, integer",
 			 "UPDATE @extschema@.ff_attempt SET attempt_index = attempt_index" ATTEMPT_KEY);
 
+static FfStatement look_again =
+FF_STATEMENT("look_again", "smallint, uuid, integer, bigint",
+			 "UPDATE @extschema@.ff_attempt SET lease_check_at_ms = $4" ATTEMPT_KEY
+			 " AND lease_check_at_ms IS DISTINCT FROM $4");
+
+static FfStatement forget_timeout =
+FF_STATEMENT("forget_timeout", "smallint, uuid, integer",
+			 "UPDATE @extschema@.ff_attempt SET timeout_at_ms = NULL" ATTEMPT_KEY);
+
 static FfStatement insert_attempt =
 FF_STATEMENT("insert_attempt",
 			 "smallint, uuid, integer, text, text, uuid, uuid, bigint, bigint, text, bigint, jsonb",
@@ -88,6 +97,12 @@ given_or_minted(const pg_uuid_t *given)
 	return minted;
 }
 
+static void
+tell_check(const FfAttempt *attempt)
+{
+	ff_wake_due(FF_LEASE_EXPIRY, attempt->lease_check_at_ms.value);
+}
+
 /* A lease begins now: who holds it and until when. */
 static void
 install_lease(FfAttempt *attempt, const FfMove *move)
@@ -106,6 +121,9 @@ install_lease(FfAttempt *attempt, const FfMove *move)
 	attempt->timeout_left_ms = ff_none();
 	attempt->timeout_at_ms = move->attempt_timeout_ms.isset
 		? ff_some(ff_after_ms(move->now_ms, move->attempt_timeout_ms.value)) : ff_none();
+	tell_check(attempt);
+	if (attempt->timeout_at_ms.isset)
+		ff_wake_due(FF_ATTEMPT_TIMEOUT, attempt->timeout_at_ms.value);
 }
 
 void
@@ -154,7 +172,10 @@ ff_lease_renew(FfAttempt *attempt, const FfMove *move)
 	attempt->lease_renewed_at_ms = ff_some(move->now_ms);
 	if (attempt->lease_check_at_ms.isset &&
 		attempt->lease_expires_at_ms.value < attempt->lease_check_at_ms.value)
+	{
 		attempt->lease_check_at_ms = attempt->lease_expires_at_ms;
+		tell_check(attempt);
+	}
 	store_attempt(attempt, NULL);
 }
 
@@ -197,6 +218,7 @@ ff_lease_lose(FfAttempt *attempt, int outcome, bool held, const FfMove *move)
 	{
 		attempt->lease_lost_at_ms = ff_some(move->now_ms);
 		attempt->lease_check_at_ms = ff_some(ff_after_ms(move->now_ms, move->hold_ms));
+		tell_check(attempt);
 	}
 	else
 	{
@@ -214,9 +236,24 @@ ff_lease_forget_outcome(FfAttempt *attempt)
 	store_attempt(attempt, NULL);
 }
 
+#define ATTEMPT_VALUES(attempt) \
+	ff_int2((attempt)->execution.partition), ff_uuid(&(attempt)->execution.uuid), \
+	ff_int4((attempt)->attempt_index)
+
 void
 ff_lease_touch(const FfAttempt *attempt)
 {
-	ff_statement_run(&touch_attempt, ff_int2(attempt->execution.partition),
-					 ff_uuid(&attempt->execution.uuid), ff_int4(attempt->attempt_index));
+	ff_statement_run(&touch_attempt, ATTEMPT_VALUES(attempt));
+}
+
+void
+ff_lease_look_again(const FfAttempt *attempt, FfInt8 check_at_ms)
+{
+	ff_statement_run(&look_again, ATTEMPT_VALUES(attempt), ff_maybe_int8(check_at_ms));
+}
+
+void
+ff_lease_forget_timeout(const FfAttempt *attempt)
+{
+	ff_statement_run(&forget_timeout, ATTEMPT_VALUES(attempt));
 }

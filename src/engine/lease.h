@@ -1,6 +1,6 @@
 /*
  * lease.h - what a transition does to the attempt, by the names of the
- * specification (chapter 01, 5.3). Only transition.c calls these, ff_lease_touch
+ * specification (chapter 01, 5.3). Only transition.c calls these, the last three
  * apart: each changes the struct and writes the row. All need the locks of execution and attempt.
  */
 #ifndef FF_LEASE_H
@@ -34,6 +34,9 @@ extern void ff_lease_lose(FfAttempt *attempt, int outcome, bool held, const FfMo
 /* END: the attempt is over. */
 extern void ff_lease_end(FfAttempt *attempt, int outcome, const FfMove *move);
 
+/* An outcome that no longer holds, such as retry where the retry is cancelled. */
+extern void ff_lease_forget_outcome(FfAttempt *attempt);
+
 /*
  * Write the row as it is, so that a transaction on an older snapshot that ends
  * the attempt meets a serialization failure: for what hangs something on an
@@ -41,7 +44,10 @@ extern void ff_lease_end(FfAttempt *attempt, int outcome, const FfMove *move);
  */
 extern void ff_lease_touch(const FfAttempt *attempt);
 
-/* An outcome that no longer holds, such as retry where the retry is cancelled. */
-extern void ff_lease_forget_outcome(FfAttempt *attempt);
+/* When the lease_expiry reconciler looks next; unset: not at all. */
+extern void ff_lease_look_again(const FfAttempt *attempt, FfInt8 check_at_ms);
+
+/* An attempt that does not run has no timeout. */
+extern void ff_lease_forget_timeout(const FfAttempt *attempt);
 
 #endif							/* FF_LEASE_H */

@@ -3,6 +3,7 @@
  */
 #include "engine/outbox.h"
 
+#include "base/argument.h"
 #include "base/setting.h"
 #include "engine/wake.h"
 
@@ -24,6 +25,16 @@ ff_outbox_find(const char *stream)
 		if (strcmp(ff_outbox_names[i].stream, stream) == 0)
 			return i;
 	return 0;
+}
+
+FfOutbox
+ff_outbox_check(const char *stream)
+{
+	const char *names[FF_OUTBOXES];
+
+	for (int i = 0; i < FF_OUTBOXES; i++)
+		names[i] = ff_outbox_names[i + 1].stream;
+	return ff_check_one_of(stream, "stream", names, FF_OUTBOXES) + 1;
 }
 
 static FfStatement insert_lease_event =

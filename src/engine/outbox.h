@@ -32,6 +32,9 @@ extern const FfOutboxNames ff_outbox_names[FF_OUTBOXES + 1];
 /* The outbox of a stream name; 0 if there is none. */
 extern int	ff_outbox_find(const char *stream);
 
+/* The same for an argument: invalid_input/unknown_value if there is none. */
+extern FfOutbox ff_outbox_check(const char *stream);
+
 /*
  * The execution's columns of an event (id, namespace, instance tag) come from
  * core; now_ms is when it happened.

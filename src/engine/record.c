@@ -6,12 +6,16 @@
 
 #include "base/error.h"
 
-static FfStatement lock_core =
-FF_STATEMENT("lock_core", "smallint, uuid",
-			 "SELECT " FF_CORE_COLUMNS
-			 " FROM @extschema@.ff_exec_core c"
-			 " WHERE c.partition_key = $1 AND c.execution_id = $2"
-			 " FOR NO KEY UPDATE");
+#define LOCK_CORE \
+	"SELECT " FF_CORE_COLUMNS \
+	" FROM @extschema@.ff_exec_core c" \
+	" WHERE c.partition_key = $1 AND c.execution_id = $2" \
+	" FOR NO KEY UPDATE"
+
+static FfStatement lock_core = FF_STATEMENT("lock_core", "smallint, uuid", LOCK_CORE);
+
+static FfStatement lock_free_core =
+FF_STATEMENT("lock_free_core", "smallint, uuid", LOCK_CORE " SKIP LOCKED");
 
 /*
  * Everyone who writes a dependent row holds the execution's lock, and this
@@ -71,15 +75,27 @@ ff_core_read(FfCore *core, const FfRow *row)
 	core->dependents = FF_HAS_ANY;
 }
 
-bool
-ff_core_try(FfCore *core, const FfExecutionId *id)
+static bool
+lock_by(FfStatement *lock, FfCore *core, const FfExecutionId *id)
 {
 	FfRow		row;
 
-	if (!ff_statement_row(&lock_core, &row, ff_int2(id->partition), ff_uuid(&id->uuid)))
+	if (!ff_statement_row(lock, &row, ff_int2(id->partition), ff_uuid(&id->uuid)))
 		return false;
 	ff_core_read(core, &row);
 	return true;
+}
+
+bool
+ff_core_try(FfCore *core, const FfExecutionId *id)
+{
+	return lock_by(&lock_core, core, id);
+}
+
+bool
+ff_core_try_free(FfCore *core, const FfExecutionId *id)
+{
+	return lock_by(&lock_free_core, core, id);
 }
 
 void

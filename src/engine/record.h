@@ -107,6 +107,9 @@ extern void ff_core_read(FfCore *core, const FfRow *row);
 extern void ff_core_lock(FfCore *core, const FfExecutionId *id);
 extern bool ff_core_try(FfCore *core, const FfExecutionId *id);
 
+/* The same without waiting: false also where somebody else has the lock. */
+extern bool ff_core_try_free(FfCore *core, const FfExecutionId *id);
+
 /*
  * Lock the row of one attempt, needs the execution's lock; false if there is
  * none. Refines core->dependents.

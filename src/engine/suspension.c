@@ -8,6 +8,7 @@
 #include "engine/evaluation.h"
 #include "engine/fence.h"
 #include "engine/waitpoint.h"
+#include "engine/wake.h"
 
 static FfStatement lock_suspension =
 FF_STATEMENT("lock_suspension", "smallint, uuid",
@@ -203,6 +204,8 @@ ff_suspension_insert(FfCore *core, const FfSuspension *suspension, const FfSuspe
 	if (core->dependents & FF_HAS_SUSPENSION)
 		(void) archive(core, "resumed", terms->now_ms, &row);
 	ff_statement_run(&insert_suspension, TERMS(core, suspension, terms));
+	if (suspension->timeout_at_ms.isset)
+		ff_wake_due(FF_SUSPENSION_TIMEOUT, suspension->timeout_at_ms.value);
 	core->dependents |= FF_HAS_SUSPENSION | FF_HAS_WAITPOINT;
 }
 

@@ -252,6 +252,16 @@ core_has_details(const FfCore *core)
 		core->cancellation_reason || core->cancelled_by || core->deadline_changed;
 }
 
+/* What the row now waits for by the clock. */
+static void
+tell_due(const FfCore *core, bool deadline_changed)
+{
+	if (core->eligibility == FF_NOT_ELIGIBLE_UNTIL_TIME && core->eligible_at_ms.isset)
+		ff_wake_due(FF_DELAYED_PROMOTER, core->eligible_at_ms.value);
+	if (deadline_changed && core->deadline_at_ms.isset)
+		ff_wake_due(FF_EXECUTION_DEADLINE, core->deadline_at_ms.value);
+}
+
 static void
 store_core(FfCore *core, int64 now_ms)
 {
@@ -275,6 +285,7 @@ store_core(FfCore *core, int64 now_ms)
 
 	ff_statement_execute(whole ? &write_core_whole : &write_core, values,
 						 whole ? (int) lengthof(values) : CORE_NARGUMENTS, false);
+	tell_due(core, core->deadline_changed);
 }
 
 static const char *
@@ -483,6 +494,7 @@ ff_transition_create(FfCore *core, const FfNewExecution *columns, int64 now_ms)
 						 ff_pointer(columns->raw_fields)).count == 0)
 		return false;
 	ff_wake_count(FF_COUNT_EXECUTIONS_CREATED, 1);
+	tell_due(core, true);
 	if (!later)
 		ff_wake_lane(core->lane_id);
 	return true;

@@ -8,6 +8,7 @@
 #include "utils/fmgroids.h"
 
 #include "engine/token.h"
+#include "engine/wake.h"
 
 #define WAITPOINT_COLUMNS \
 	"w.waitpoint_id, w.waitpoint_key, w.token, w.state, w.attempt_index, w.expires_at_ms"
@@ -330,6 +331,8 @@ ff_waitpoint_insert(const FfCore *core, const FfWaitpoint *waitpoints, int nwait
 		ff_raise(FF_WAITPOINT_ALREADY_EXISTS,
 				 errmsg("a waitpoint id given for execution %s was taken meanwhile",
 						ff_execution_id_text(&core->id)));
+	if (terms->suspension_id == NULL && terms->expires_at_ms.isset)
+		ff_wake_due(FF_PENDING_WAITPOINT_EXPIRY, terms->expires_at_ms.value);
 }
 
 void
