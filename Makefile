@@ -7,7 +7,7 @@
 #   make check        runs every test on private servers, installs nothing;
 #                     TESTS="sql/handles isolation/claim t/010_fuzz.pl examples/psql" runs just these
 #   make quickstart   starts a private server and runs a workflow on it
-#   make bench        measures, prints a table of ratios
+#   make bench        measures for about 40 minutes, prints tables of ratios; bench/run.sh --help for less
 #   make dist         the PGXN archive
 #   make clean
 

@@ -120,7 +120,7 @@ def chart(outcomes):
         curves(drawing, "claim + complete while another session holds a snapshot open", steps,
                {row["queue"]: [row.get(step) for step in steps] for row in rows}, "cycles/s")
     if "peers" in outcomes:
-        for told in ("enqueue/s", "fetch + complete/s"):
+        for told in ("enqueue/s", "fetch + complete/s", "enqueue + fetch + complete/s"):
             bars(drawing, f"{told.removesuffix('/s')}, jobs a second through Node.js",
                  [(f"{row['system']}, {row['at once']} at once", row[told]) for row in outcomes["peers"].rows])
     return drawing.svg()

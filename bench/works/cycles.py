@@ -14,6 +14,7 @@ from .side import FFENGINE, FLOOR, SIDES, notifying
 COMPARED = (1, 8)  # clients at which all sides are measured; at the others those two
 SCALED = (FFENGINE, FLOOR)
 BATCH = 50
+MOST_A_SECOND = 40000  # executions in batches: so many must wait that the queue does not run dry
 CLIENTS, LISTENERS = 8, 4  # of notify
 CROWD = 32  # clients of locks
 SAMPLE_SECONDS = 0.02
@@ -105,13 +106,15 @@ def resume(options):
 
 def batch(options):
     rows, figures = [], []
+    waiting = max(options.waiting, MOST_A_SECOND * options.seconds)
     with Database() as db:
         FFENGINE.install(db)
         for clients in (clients for clients in options.clients if clients in COMPARED):
             rates = {1: [], BATCH: []}
             for turn in range(options.rounds):
                 for size, work in ((1, "cycle"), (BATCH, "batch")):
-                    rates[size].append(run(db, FFENGINE, work, clients, options, each=size)["tps"] * size)
+                    result = run(db, FFENGINE, work, clients, options, each=size, waiting=waiting)
+                    rates[size].append(result["tps"] * size)
                     say(f"batch, {clients} clients, turn {turn + 1}: {size} at a time {rates[size][-1]:.0f}/s")
             ratios = [many / one for many, one in zip(rates[BATCH], rates[1])]
             for size in rates:

@@ -35,7 +35,7 @@ def depth(options):
              "x the first": spread(ratios[name])} for name, (waiting, ahead) in filled.items()]
     return Outcome(f"one claim, {SAMPLES} samples a run, without the commit", rows, [
         Figure(f"claim with {deep:,} waiting against {SHALLOW:,}, p50", ratios["bench_deep"], at_most=1.2),
-        Figure(f"claim with {deep:,} unmatchable ahead against none, p50", ratios["bench_behind"], at_most=1.5)])
+        Figure(f"claim with {deep:,} unmatchable of 10 kinds ahead against none, p50", ratios["bench_behind"], at_most=1.5)])
 
 
 def deliveries(text):

@@ -38,7 +38,8 @@ def peer_run(command, system, concurrency, options):
                               env={**db.environment(), "NO_LOG_SUCCESS": "1"}, capture_output=True, text=True)
         if done.returncode:
             raise Failed(f"peers: {system}: {done.stderr.strip()}")
-        return json.loads(done.stdout.splitlines()[-1])
+        result = json.loads(done.stdout.splitlines()[-1])
+        return {**result, "all": 1 / (1 / result["enqueue"] + 1 / result["work"])}
 
 
 def peers(options):
@@ -55,10 +56,11 @@ def peers(options):
     for (system, concurrency), mine in runs.items():
         ours = runs["ffengine", concurrency]
         cells = {"system": mine[0]["version"], "at once": concurrency}
-        for told, phase in (("enqueue/s", "enqueue"), ("fetch + complete/s", "work")):
+        for told, phase in (("enqueue/s", "enqueue"), ("fetch + complete/s", "work"),
+                            ("enqueue + fetch + complete/s", "all")):
             ratios = [our[phase] / its[phase] for our, its in zip(ours, mine)]
             cells[told] = spread([its[phase] for its in mine])
-            cells[f"ffengine x, {phase}"] = spread(ratios) if system != "ffengine" else "-"
+            cells[f"ffengine x ({phase})"] = spread(ratios) if system != "ffengine" else "-"
             if system != "ffengine":
                 figures.append(Figure(f"{told.removesuffix('/s')} against {mine[0]['version']}, {concurrency} at once, all "
                                       "through Node.js", ratios))
