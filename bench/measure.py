@@ -60,11 +60,12 @@ WITHOUT_FFENGINE = ("cycle", "resume", "locks")
 # option: (default, with --quick, what it is)
 NUMBERS = {
     "seconds": (4, 2, "length of one run"),
-    "rounds": (3, 3, "runs of each side"),
+    "rounds": (3, 2, "runs of each side"),
     "waiting": (300000, 50000, "executions waiting at the start of a run"),
     "deep": (1000000, 100000, "of depth: executions that wait, or wait ahead"),
-    "held-seconds": (60, 18, "of held: length of one run"),
+    "held-seconds": (60, 12, "of held: length of one run"),
     "size-cycles": (500000, 50000, "of size: cycles at the end; the first look is after a fifth"),
+    "wakeups": (400, 100, "of wakeup: wake-ups in a run"),
     "peer-jobs": (30000, 15000, "of peers: jobs waiting at the start of fetch + complete"),
 }
 CLIENTS, QUICK_CLIENTS = "1,2,4,8,16,32", "1,8,32"
@@ -74,7 +75,8 @@ def arguments():
     works = "\n".join(f"  {name:<9} {told}" for name, (_, told) in WORKS.items())
     parser = argparse.ArgumentParser(description=__doc__.format(works=works),
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="about 8 minutes in place of 40: smaller sizes, shorter runs")
+    parser.add_argument("--quick", action="store_true", help="about 8 minutes in place of 40: smaller sizes, fewer and "
+                        "shorter runs")
     parser.add_argument("--work", default=",".join(WORKS), help="which works, with commas (all)")
     parser.add_argument("--sides", default=",".join(SIDES), help="which sides, with commas (all)")
     parser.add_argument("--clients", help=f"clients of cycle, with commas ({CLIENTS}; quick {QUICK_CLIENTS}); those of "

@@ -5,7 +5,7 @@ import math
 
 from .report import cell, number, target, UNITS
 
-WIDTH, LEFT, ROW, PAD = 1060, 500, 22, 30
+WIDTH, LEFT, ROW, PAD = 1200, 580, 22, 30
 PLOT_HEIGHT = 220
 COLOURS = ("#3465a4", "#c17d11", "#73a839", "#75507b")
 REACHED, MISSED, GRID, INK = "#73a839", "#cc3333", "#d8d8d8", "#333333"
@@ -39,7 +39,7 @@ class Drawing:
                 + "\n".join(self.parts) + "</svg>\n")
 
 
-def short(text, most=76):
+def short(text, most=92):
     return text if len(text) <= most else text[:most - 3] + "..."
 
 
@@ -62,12 +62,18 @@ def targets(drawing, figures):
     drawing.y += PAD
 
 
+def ceiling(value):
+    """The next number above that divides well by four."""
+    power = 10 ** math.floor(math.log10(max(value, 1)))
+    return next(step * power for step in (1, 1.2, 1.6, 2, 2.4, 3.2, 4, 6, 8, 10) if step * power >= value)
+
+
 def curves(drawing, title, labels, series, unit):
     """Lines over evenly spaced labels; `series` is {name: [spread or None, ...]}, drawn with its minima and maxima."""
     drawing.title(title)
     top, left, right = drawing.y, 90, WIDTH - 230
     bottom = top + PLOT_HEIGHT
-    most = max(point["max"] for points in series.values() for point in points if point) or 1
+    most = ceiling(max(point["max"] for points in series.values() for point in points if point))
 
     def place(i, value):
         return left + (right - left) * (i + 0.5) / len(labels), bottom - PLOT_HEIGHT * value / most

@@ -42,7 +42,7 @@ class Runs:
         for clients, other, at_least in wanted:
             ratios = self.ratios(clients, "ffengine", other)
             if ratios:
-                yield Figure(f"{told}, against {OTHERS[other]}, {clients} client{'s' * (clients > 1)}", ratios,
+                yield Figure(f"{told} against {OTHERS[other]}, {clients} client{'s' * (clients > 1)}", ratios,
                              at_least=at_least)
 
 
@@ -98,8 +98,8 @@ def cycle(options):
 def resume(options):
     sides = [SIDES[name] for name in options.sides if SIDES[name].can("resume")]
     runs, rows = compare("resume", options, [(clients, sides) for clients in options.clients if clients in COMPARED])
-    told = "claim + suspend + signal + claim_resumed + complete"
-    return Outcome(f"{told}, {options.waiting} waiting, {options.seconds} s a run", rows,
+    told = "suspend + signal + claim_resumed + complete"
+    return Outcome(f"claim + {told}, {options.waiting} waiting, {options.seconds} s a run", rows,
                    [*runs.figures(told, (1, "seed", 6), (8, "seed", 6), (1, "seed-tuned", None), (8, "seed-tuned", None))],
                    {f"{clients} {side}": mine for (clients, side), mine in runs.runs.items()})
 

@@ -11,13 +11,12 @@ from .outcome import Figure, Outcome, percentile, spread
 from .server import Database, Failed, hosts, say
 from .side import FFENGINE
 
-SAMPLES = 400  # wake-ups measured in a run
 WAITING = (1, 8)  # claims that wait at once
 POLLERS = 100  # of idle
 LONGEST_MS = 30000  # the longest wait of a call
 
 
-def wakeup_times(db, waiting):
+def wakeup_times(db, waiting, wakeups):
     """Milliseconds from a commit of work, as its client sees it, to the return of a claim that waits for it."""
     committed, returned = {}, {}
 
@@ -32,7 +31,7 @@ def wakeup_times(db, waiting):
     cur = conn.cursor()
     with Crew(db, waiting, take):
         time.sleep(0.5)
-        for _ in range(SAMPLES):
+        for _ in range(wakeups):
             cur.execute("SELECT execution_id FROM ff_create_execution('wakeup')")
             committed[cur.fetchone()[0]] = time.perf_counter()
             # everybody waits again; not in step with anything
@@ -55,12 +54,12 @@ def wakeup(options):
             for waiting in WAITING:
                 p50, p99 = [], []
                 for turn in range(options.rounds):
-                    times = wakeup_times(db, waiting)
+                    times = wakeup_times(db, waiting, options.wakeups)
                     p50.append(statistics.median(times))
                     p99.append(percentile(times, 0.99))
                     say(f"wakeup, {server}, {waiting} waiting, turn {turn + 1}: {p50[-1]:.2f} ms")
                 rows.append({"server": server, "waiting claims": waiting, "p50 ms": spread(p50), "p99 ms": spread(p99),
-                             "samples": SAMPLES * options.rounds})
+                             "samples": options.wakeups * options.rounds})
                 if server == "preloaded":
                     told = f"wake-up of a long-polling claim, {waiting} waiting"
                     figures += [Figure(f"{told}, p50", p50, "ms", at_most=3), Figure(f"{told}, p99", p99, "ms", at_most=15)]
