@@ -5,6 +5,7 @@
 #     make bench                                        all of it, about 40 minutes on 2 cores
 #     bench/run.sh --quick                              all of it in small, about 8 minutes
 #     bench/run.sh --work cycle --clients 8 --seconds 10
+#     bench/run.sh --markdown FILE                      writes the tables as Markdown, too
 #     bench/run.sh --sides seed,floor                   without the extension
 set -eu
 

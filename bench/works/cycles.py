@@ -9,7 +9,7 @@ from .crew import Crew
 from .outcome import Figure, Outcome, spread
 from .rate import run
 from .server import Database, say
-from .side import FFENGINE, FLOOR, SIDES, notifying
+from .side import FFENGINE, FLOOR, SIDES, in_turn, notifying
 
 COMPARED = (1, 8)  # clients at which all sides are measured; at the others those two
 SCALED = (FFENGINE, FLOOR)
@@ -58,7 +58,7 @@ def compare(work, options, clients_sides):
             side.install(db)
         for clients, sides in clients_sides:
             for turn in range(options.rounds):
-                for side in sides:
+                for side in in_turn(sides, turn):
                     runs.add(clients, side, run(db, side, work, clients, options))
                     say(f"{work}, {clients} clients, turn {turn + 1}: {side.name} "
                         f"{runs.each(clients, side.name, 'tps')[-1]:.0f}/s")
@@ -112,7 +112,7 @@ def batch(options):
         for clients in (clients for clients in options.clients if clients in COMPARED):
             rates = {1: [], BATCH: []}
             for turn in range(options.rounds):
-                for size, work in ((1, "cycle"), (BATCH, "batch")):
+                for size, work in in_turn(((1, "cycle"), (BATCH, "batch")), turn):
                     result = run(db, FFENGINE, work, clients, options, each=size, waiting=waiting)
                     rates[size].append(result["tps"] * size)
                     say(f"batch, {clients} clients, turn {turn + 1}: {size} at a time {rates[size][-1]:.0f}/s")
@@ -142,7 +142,7 @@ def notify(options):
             conn.cursor().execute("LISTEN ff_completion; LISTEN ff_lease_event; LISTEN ff_work")
         with crew:
             for turn in range(options.rounds):
-                for mode, side in sides.items():
+                for mode, side in in_turn(sides.items(), turn):
                     rates[mode].append(run(db, side, "cycle", CLIENTS, options)["tps"])
                     say(f"notify, turn {turn + 1}: {mode} {rates[mode][-1]:.0f}/s")
     ratios = {mode: [rate / off for rate, off in zip(rates[mode], rates["off"])] for mode in sides}
@@ -172,7 +172,7 @@ def locks(options):
         for side in sides:
             side.install(db)
         for turn in range(options.rounds):
-            for side in sides:
+            for side in in_turn(sides, turn):
                 counts, stopped = collections.Counter(), threading.Event()
                 sampler = threading.Thread(target=sample_waits, args=(db, stopped, counts))
                 sampler.start()

@@ -5,7 +5,7 @@ import statistics
 
 from .outcome import Figure, Outcome, spread
 from .server import Database, say
-from .side import FFENGINE
+from .side import FFENGINE, in_turn
 
 SHALLOW = 1000
 SAMPLES = 2000  # claims in a run
@@ -27,7 +27,7 @@ def depth(options):
             if ahead:
                 db.psql("ffengine_ahead", {"ahead": ahead})
         for turn in range(options.rounds):
-            for db in dbs:
+            for db in in_turn(dbs, turn):
                 text = db.psql("ffengine_claims", {"samples": SAMPLES}, UNMEASURED)
                 times[db.name].append(statistics.median(map(float, text.splitlines())))
                 say(f"depth, turn {turn + 1}: {filled[db.name]} {times[db.name][-1]:.0f} us")
@@ -69,4 +69,5 @@ def signals(options):
                 cells[f"x {unit}"] = spread([turn[LATE][column] / turn[EARLY][column] for turn in turns])
             rows.append(cells)
             figures.append(Figure(f"{LATE:,}th signal on a waitpoint against the {EARLY}th, {kind}", ratios, at_most=1.3))
-    return Outcome(f"one delivery to one waitpoint, without the commit; medians over {NEIGHBOURS} neighbours on each side", rows, figures)
+    return Outcome("one delivery to one waitpoint, without the commit; medians over "
+                   f"{NEIGHBOURS} neighbours on each side", rows, figures)

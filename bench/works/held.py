@@ -3,7 +3,7 @@
 from .outcome import Figure, Outcome, spread
 from .rate import run
 from .server import Database, Failed, say
-from .side import FFENGINE, FLOOR
+from .side import FFENGINE, FLOOR, in_turn
 
 CLIENTS = 4
 STEPS = 6  # the run's time in so many parts; the first is compared with the last
@@ -45,7 +45,7 @@ def held(options):
         for side in sides.values():
             side.install(db)
         for turn in range(options.rounds):
-            for name, side in sides.items():
+            for name, side in in_turn(sides.items(), turn):
                 runs[name].append(held_run(db, side, options))
                 say(f"held, turn {turn + 1}: {name} {' '.join(f'{rate:.0f}' for rate in runs[name][-1])} /s")
     for name, turns in runs.items():

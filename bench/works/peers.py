@@ -9,7 +9,7 @@ import tempfile
 
 from .outcome import Figure, Outcome, spread
 from .server import Database, Failed, say
-from .side import FFENGINE
+from .side import FFENGINE, in_turn
 
 HERE = pathlib.Path(__file__).resolve().parent.parent / "peers"
 SYSTEMS = ("ffengine", "graphile-worker", "pg-boss")
@@ -48,7 +48,7 @@ def peers(options):
         command = program(folder)
         for concurrency in CONCURRENCY:
             for turn in range(options.rounds):
-                for system in SYSTEMS:
+                for system in in_turn(SYSTEMS, turn):
                     mine = peer_run(command, system, concurrency, options)
                     runs.setdefault((system, concurrency), []).append(mine)
                     say(f"peers, {concurrency} at once, turn {turn + 1}: {system} enqueue {mine['enqueue']:.0f}/s, "

@@ -45,6 +45,8 @@ def facts_lines(facts):
     yield ", ".join(f"{name} {value or 'empty'}" for name, value in sorted(facts["settings"].items()))
     yield (f"medians, minima and maxima of {options['rounds']} runs of {options['seconds']} s; the sides of a ratio take "
            "turns, and a ratio is of runs of the same turn; a target is reached by the median")
+    if options["quick"]:
+        yield "quick: small sizes and few runs; the targets are those of the full ones"
 
 
 def text(facts, outcomes):

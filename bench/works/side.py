@@ -56,6 +56,13 @@ SIDES = {side.name: side for side in (
 )}
 
 
+def in_turn(sides, turn):
+    """The sides in the order of this turn: each is first, and last, in its time."""
+    sides = list(sides)
+    first = turn % len(sides)
+    return sides[first:] + sides[:first]
+
+
 def notifying(mode):
     """ffengine in one mode of ffengine.notify_mode."""
     return Side(mode, "ffengine", {"ffengine.notify_mode": mode})
