@@ -7,7 +7,8 @@
 #   make check        runs every test on private servers, installs nothing;
 #                     TESTS="sql/handles isolation/claim t/010_fuzz.pl examples/psql" runs just these
 #   make quickstart   starts a private server and runs a workflow on it
-#   make bench        measures, prints a table of ratios
+#   make bench        measures for about 40 minutes, prints tables of ratios; BENCH="--quick" is shorter,
+#                     BENCH="--work cycle,held --rounds 5" is a part, bench/run.sh --help tells the rest
 #   make dist         the PGXN archive
 #   make clean
 
@@ -110,7 +111,7 @@ quickstart: deps
 	@bash examples/quickstart/run.sh
 
 bench: deps
-	@bash bench/run.sh
+	@bash bench/run.sh $(BENCH)
 
 dist:
 	git archive --format=zip --prefix=$(EXTENSION)-$(FF_VERSION)/ -o $(EXTENSION)-$(FF_VERSION).zip HEAD

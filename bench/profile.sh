@@ -17,7 +17,7 @@ symbols=40
 
 drive() {
 	pgbench -n -M prepared -c 1 -T "$seconds" -D now="$now" -D expires="$now" -D tuned=1 \
-		-f "bench/${side}_$work.sql"
+		-f "bench/sql/${side}_$work.sql"
 }
 
 record() {
@@ -30,11 +30,17 @@ record() {
 }
 
 ff_trap
-[ "$side" != ffengine ] || ff_stage
-bench_server_start "shared_preload_libraries = 'pg_stat_statements'" "pg_stat_statements.track = none"
+preload=pg_stat_statements
+if [ "$side" = ffengine ]; then
+	ff_stage
+	preload=ffengine,pg_stat_statements
+fi
+bench_server_start bench "shared_preload_libraries = '$preload'" "pg_stat_statements.track = none"
+createdb bench
+export PGDATABASE=bench
 psql -Xq -c 'CREATE EXTENSION pg_stat_statements SCHEMA public'
-psql -Xq -v tuned=1 -f "bench/${side}_schema.sql" >/dev/null
-psql -Xq -v waiting=300000 -f "bench/${side}_fill.sql"
+psql -Xq -v tuned=1 -f "bench/sql/${side}_schema.sql" >/dev/null
+psql -Xq -v waiting=300000 -f "bench/sql/${side}_fill.sql"
 
 if command -v perf >/dev/null; then
 	drive >"$FF_WORK/tmp/drive.out" &
@@ -47,8 +53,8 @@ if command -v perf >/dev/null; then
 	fi
 fi
 
-psql -Xq -v waiting=300000 -f "bench/${side}_fill.sql"
+psql -Xq -v waiting=300000 -f "bench/sql/${side}_fill.sql"
 PGOPTIONS="${PGOPTIONS:-} -c pg_stat_statements.track=all" drive >"$FF_WORK/tmp/drive.out"
 cycles=$(sed -n 's/.*actually processed: \([0-9]*\).*/\1/p' "$FF_WORK/tmp/drive.out")
 grep -E 'latency|tps' "$FF_WORK/tmp/drive.out"
-psql -Xq -P pager=off -v cycles="$cycles" -f bench/profile.sql
+psql -Xq -P pager=off -v cycles="$cycles" -f bench/sql/profile.sql

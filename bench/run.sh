@@ -1,9 +1,11 @@
 #!/bin/bash
-# Measures ffengine on a server of its own and prints one table of ratios. `bench/run.sh --help`
+# Measures ffengine on servers of its own and prints tables of figures and ratios. `bench/run.sh --help`
 # says what is compared and how to run less or more of it:
 #
-#     make bench                                        all of it, under 10 minutes
+#     make bench                                        all of it, about 40 minutes on 2 cores
+#     bench/run.sh --quick                              all of it in small, about 8 minutes
 #     bench/run.sh --work cycle --clients 8 --seconds 10
+#     bench/run.sh --markdown FILE                      writes the tables as Markdown, too
 #     bench/run.sh --sides seed,floor                   without the extension
 set -eu
 
@@ -11,15 +13,20 @@ cd "$(dirname "$0")/.."
 . scripts/server.sh
 . bench/server.sh
 
-if [ "${1:-}" = --help ]; then
-	exec /usr/bin/python3 bench/measure.py --help
-fi
-ff_trap
-case "$*" in
-*--sides*ffengine*) ff_stage && bench_preloaded_start ;;
-*--sides*) ;;
-*) ff_stage && bench_preloaded_start ;;
+case " $* " in
+*" --help "* | *" -h "*) exec /usr/bin/python3 bench/measure.py --help ;;
 esac
-# shellcheck disable=SC2119
-bench_server_start
+ff_trap
+preload=
+case "$*" in
+*--sides*ffengine*) preload=ffengine ;;
+*--sides*) ;;
+*) preload=ffengine ;;
+esac
+if [ -n "$preload" ]; then
+	ff_stage
+	bench_server_start plain
+	export BENCH_PLAIN=$PGHOST
+fi
+bench_server_start bench "shared_preload_libraries = '$preload'"
 ff_run /usr/bin/python3 bench/measure.py "$@" || exit
