@@ -1,6 +1,5 @@
 """What waiting and being woken costs, where ffengine is preloaded and where it is not: wakeup and idle."""
 
-import os
 import pathlib
 import random
 import statistics
