@@ -176,5 +176,5 @@ ff_notifier_run(FfSlot *slot, int64 due_ms[FF_RECONCILERS], bool *settings, bool
 int64
 ff_notifier_next_ms(void)
 {
-	return have_pending ? ff_notifier_gate_ms() : next_look_ms;
+	return Max(ff_notifier_gate_ms(), have_pending ? 0 : next_look_ms);
 }
