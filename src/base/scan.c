@@ -5,6 +5,7 @@
 #include "base/tablestate.h"
 
 #include "access/htup_details.h"
+#include "access/nbtree.h"
 #include "access/relscan.h"
 #include "access/tableam.h"
 #include "access/transam.h"
@@ -29,6 +30,7 @@ struct FfScan
 	ScanDirection direction;
 	int			nkeys;
 	ScanKeyData keys[INDEX_MAX_KEYS];
+	ScanKeyData members[2];		/* of the one key that compares rows */
 };
 
 static FmgrInfo *
@@ -45,6 +47,28 @@ procedure(FfTableState *state, Relation index, const FfBound *bound)
 		fmgr_info_cxt(get_opcode(operator), cached, state->context);
 	}
 	return cached;
+}
+
+static void
+set_key(FfScan *scan, ScanKey key, int flags, const FfBound *bound, FmgrInfo *function)
+{
+	ScanKeyEntryInitializeWithInfo(key, flags, bound->column, bound->strategy, InvalidOid,
+								   scan->index->rd_indcollation[bound->column - 1], function,
+								   bound->value);
+}
+
+/* (a, b) < (c, d): a key of its own kind, whose members compare by the index's order. */
+static void
+set_row_key(FfScan *scan, ScanKey key, const FfBound *bounds)
+{
+	for (int i = 0; i < 2; i++)
+		set_key(scan, &scan->members[i], i == 0 ? SK_ROW_MEMBER : SK_ROW_MEMBER | SK_ROW_END,
+				&bounds[i], index_getprocinfo(scan->index, bounds[i].column, BTORDER_PROC));
+	memset(key, 0, sizeof(ScanKeyData));
+	key->sk_flags = SK_ROW_HEADER;
+	key->sk_attno = bounds[0].column;
+	key->sk_strategy = bounds[0].strategy;
+	key->sk_argument = PointerGetDatum(scan->members);
 }
 
 /*
@@ -72,19 +96,23 @@ ff_scan_open(FfTableState *state, Relation relation, const FfBound *bounds, int 
 	scan->relation = relation;
 	scan->tuple = NULL;
 	scan->direction = direction;
-	scan->nkeys = nbounds;
+	scan->nkeys = 0;
 	scan->index = index_open(state->index, RowExclusiveLock);
 	check_index_serves(scan->index);
 	for (int i = 0; i < nbounds; i++)
-		ScanKeyEntryInitializeWithInfo(&scan->keys[i], 0, bounds[i].column, bounds[i].strategy,
-									   InvalidOid, scan->index->rd_indcollation[bounds[i].column - 1],
-									   procedure(state, scan->index, &bounds[i]), bounds[i].value);
+	{
+		if (bounds[i].with_next)
+			set_row_key(scan, &scan->keys[scan->nkeys++], &bounds[i++]);
+		else
+			set_key(scan, &scan->keys[scan->nkeys++], 0, &bounds[i],
+					procedure(state, scan->index, &bounds[i]));
+	}
 
 	CommandCounterIncrement();
 	scan->snapshot = RegisterSnapshot(GetTransactionSnapshot());
 	scan->slot = MakeSingleTupleTableSlot(state->desc, table_slot_callbacks(relation));
-	scan->scan = FF_INDEX_BEGINSCAN(relation, scan->index, scan->snapshot, nbounds);
-	index_rescan(scan->scan, scan->keys, nbounds, NULL, 0);
+	scan->scan = FF_INDEX_BEGINSCAN(relation, scan->index, scan->snapshot, scan->nkeys);
+	index_rescan(scan->scan, scan->keys, scan->nkeys, NULL, 0);
 	return scan;
 }
 
@@ -138,6 +166,34 @@ read_row(FfScan *scan)
 	return scan->row;
 }
 
+/* What the key's function says of the row's column and the bound; false for NULL. */
+static bool
+apply_key(FfScan *scan, ScanKey key, Datum *result)
+{
+	bool		isnull;
+	Datum		value = slot_getattr(scan->slot, scan->state->keys[key->sk_attno - 1], &isnull);
+
+	if (!isnull)
+		*result = FunctionCall2Coll(&key->sk_func, key->sk_collation, value, key->sk_argument);
+	return !isnull;
+}
+
+static bool
+is_within_row_key(FfScan *scan, ScanKey key)
+{
+	int32		order = 0;
+
+	for (int i = 0; i < 2 && order == 0; i++)
+	{
+		Datum		result;
+
+		if (!apply_key(scan, &scan->members[i], &result))
+			return false;
+		order = DatumGetInt32(result);
+	}
+	return key->sk_strategy == BTGreaterStrategyNumber ? order > 0 : order < 0;
+}
+
 /* Whether a row that was updated while its lock was waited for is still within the bounds. */
 static bool
 is_within(FfScan *scan)
@@ -145,11 +201,10 @@ is_within(FfScan *scan)
 	for (int i = 0; i < scan->nkeys; i++)
 	{
 		ScanKey		key = &scan->keys[i];
-		bool		isnull;
-		Datum		value = slot_getattr(scan->slot, scan->state->keys[key->sk_attno - 1], &isnull);
+		Datum		result;
 
-		if (isnull || !DatumGetBool(FunctionCall2Coll(&key->sk_func, key->sk_collation, value,
-													  key->sk_argument)))
+		if (key->sk_flags & SK_ROW_HEADER ? !is_within_row_key(scan, key)
+			: !apply_key(scan, key, &result) || !DatumGetBool(result))
 			return false;
 	}
 	return true;

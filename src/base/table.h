@@ -82,7 +82,10 @@ typedef struct FfBound
 	int			column;
 	StrategyNumber strategy;	/* BT...StrategyNumber */
 	Datum		value;
+	bool		with_next;		/* (this, the next one) < or > as a row; the strategy says which */
 } FfBound;
+
+#define FF_BOUND(n, how, datum) {.column = (n), .strategy = (how), .value = (datum)}
 
 /*
  * Going through an index, on a snapshot of its own; several may be under way:

@@ -24,9 +24,8 @@
 /* The parts of a class behind a place, in claim order. */
 typedef enum Part
 {
-	SAME_AGE,					/* same priority and age, a later id */
-	YOUNGER,					/* same priority */
-	LOWER,						/* lower priority */
+	SAME_PRIORITY,				/* younger, or of the same age with a later id */
+	LOWER_PRIORITY,
 	END
 } Part;
 
@@ -52,6 +51,9 @@ struct FfPick
 	bool		wrote;
 };
 
+/* The class of work that requires no tokens. */
+#define NO_TOKENS INT64CONST(0)
+
 #define FRESH "ff_exec_core_claim_idx"
 #define RESUMABLE "ff_exec_core_resumable_idx"
 #define CANDIDATE FF_CORE_COLUMNS ", payload, required_capabilities"
@@ -74,8 +76,8 @@ static void
 promote_resumable(FfPick *pick)
 {
 	FfBound		due[] = {
-		{1, BTEqualStrategyNumber, pick->lane},
-		{2, BTLessEqualStrategyNumber, Int64GetDatum(pick->now_ms)},
+		FF_BOUND(1, BTEqualStrategyNumber, pick->lane),
+		FF_BOUND(2, BTLessEqualStrategyNumber, Int64GetDatum(pick->now_ms)),
 	};
 	FfScan	   *scan = ff_scan_begin(&resumable_later, due, lengthof(due), ForwardScanDirection);
 	FfMove		move = {.now_ms = pick->now_ms};
@@ -133,25 +135,18 @@ static void
 begin_part(const FfPick *pick, Class *class)
 {
 	FfBound		bounds[] = {
-		{1, BTEqualStrategyNumber, pick->lane},
-		{2, BTEqualStrategyNumber, Int64GetDatum(class->is.caps_hash)},
-		{3, BTEqualStrategyNumber, Int32GetDatum(class->begin->priority)},
-		{4, BTEqualStrategyNumber, Int64GetDatum(class->begin->created_at_ms)},
-		{5, BTGreaterStrategyNumber, UUIDPGetDatum(&class->begin->execution_id)},
+		FF_BOUND(1, BTEqualStrategyNumber, pick->lane),
+		FF_BOUND(2, BTEqualStrategyNumber, Int64GetDatum(class->is.caps_hash)),
+		FF_BOUND(3, BTEqualStrategyNumber, Int32GetDatum(class->begin->priority)),
+		{.column = 4,.strategy = BTGreaterStrategyNumber,.value = Int64GetDatum(class->begin->created_at_ms),.with_next = true},
+		FF_BOUND(5, BTGreaterStrategyNumber, UUIDPGetDatum(&class->begin->execution_id)),
 	};
-	int			nbounds = 2;
+	int			nbounds = lengthof(bounds);
 
-	if (class->part == SAME_AGE)
-		nbounds = 5;
-	else if (class->part == YOUNGER)
-	{
-		bounds[3].strategy = BTGreaterStrategyNumber;
-		nbounds = 4;
-	}
-	else if (class->begin->priority != PG_INT32_MAX)
+	if (class->part == LOWER_PRIORITY)
 	{
 		bounds[2].strategy = BTLessStrategyNumber;
-		nbounds = 3;
+		nbounds = class->begin->priority == PG_INT32_MAX ? 2 : 3;
 	}
 	class->scan = ff_scan_begin(class->is.resumable ? &resumable_rows : &fresh_rows, bounds,
 								nbounds, ForwardScanDirection);
@@ -187,7 +182,7 @@ begin_behind(const FfPick *pick, Class *class, const FfPlace *place)
 {
 	class->begin = palloc(sizeof(FfPlace));
 	*class->begin = *place;
-	class->part = place->priority == PG_INT32_MAX ? LOWER : SAME_AGE;
+	class->part = place->priority == PG_INT32_MAX ? LOWER_PRIORITY : SAME_PRIORITY;
 	begin_part(pick, class);
 	return step(pick, class);
 }
@@ -217,47 +212,46 @@ begin_class(FfPick *pick, Class *class)
 		advance(pick, class);
 }
 
+static void
+add_class(FfPick *pick, bool resumable, int64 caps_hash)
+{
+	Class		class = {
+		.is = {.lane_id = pick->lane_id,.caps_hash = caps_hash,.resumable = resumable}
+	};
+
+	begin_class(pick, &class);
+	if (class.scan == NULL)
+		return;
+	pick->classes = pick->classes
+		? repalloc(pick->classes, (pick->nclasses + 1) * sizeof(Class)) : palloc(sizeof(Class));
+	pick->classes[pick->nclasses++] = class;
+}
+
 /*
- * Begin the classes that a kind of work has in the lane. The index is asked for
- * them, dead entries and all, since to look for a live row in each could take
- * long.
+ * Add the classes that a kind of work has in the lane between two hashes. The
+ * index is asked for them, dead entries and all, since to look for a live row
+ * in each could take long.
  */
 static void
-begin_classes(FfPick *pick, bool resumable)
+add_classes(FfPick *pick, bool resumable, int64 lowest, int64 highest)
 {
 	FfBound		bounds[] = {
-		{1, BTEqualStrategyNumber, pick->lane},
-		{2, BTGreaterStrategyNumber, (Datum) 0},
+		FF_BOUND(1, BTEqualStrategyNumber, pick->lane),
+		FF_BOUND(2, BTGreaterEqualStrategyNumber, Int64GetDatum(lowest)),
+		FF_BOUND(2, BTLessEqualStrategyNumber, Int64GetDatum(highest)),
 	};
-	int			nbounds = 1;
 	bool		found;
 
 	do
 	{
 		FfScan	   *scan = ff_scan_begin(resumable ? &resumable_rows : &fresh_rows, bounds,
-										 nbounds, ForwardScanDirection);
+										 lengthof(bounds), ForwardScanDirection);
 
 		found = ff_scan_next_key(scan, 2, &bounds[1].value);
 		ff_scan_end(scan);
-		nbounds = 2;
+		bounds[1].strategy = BTGreaterStrategyNumber;
 		if (found)
-		{
-			Class		class = {
-				.is = {
-					.lane_id = pick->lane_id,
-					.caps_hash = DatumGetInt64(bounds[1].value),
-					.resumable = resumable
-				}
-			};
-
-			begin_class(pick, &class);
-			if (class.scan == NULL)
-				continue;
-			pick->classes = pick->classes
-				? repalloc(pick->classes, (pick->nclasses + 1) * sizeof(Class))
-				: palloc(sizeof(Class));
-			pick->classes[pick->nclasses++] = class;
-		}
+			add_class(pick, resumable, DatumGetInt64(bounds[1].value));
 	} while (found);
 }
 
@@ -277,9 +271,12 @@ ff_pick_begin(const char *lane_id, ArrayType *capabilities, bool include_resumab
 	if (include_resumable)
 	{
 		promote_resumable(pick);
-		begin_classes(pick, true);
+		add_classes(pick, true, PG_INT64_MIN, PG_INT64_MAX);
 	}
-	begin_classes(pick, false);
+	/* most work needs no tokens: its class is not asked for */
+	add_classes(pick, false, PG_INT64_MIN, NO_TOKENS - 1);
+	add_class(pick, false, NO_TOKENS);
+	add_classes(pick, false, NO_TOKENS + 1, PG_INT64_MAX);
 	return pick;
 }
 

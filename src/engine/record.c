@@ -152,8 +152,8 @@ ff_attempt_epochs(const FfCore *core)
 {
 	FfEpochs	result = {0};
 	FfBound		of_execution[] = {
-		{1, BTEqualStrategyNumber, Int16GetDatum(core->id.partition)},
-		{2, BTEqualStrategyNumber, UUIDPGetDatum(&core->id.uuid)},
+		FF_BOUND(1, BTEqualStrategyNumber, Int16GetDatum(core->id.partition)),
+		FF_BOUND(2, BTEqualStrategyNumber, UUIDPGetDatum(&core->id.uuid)),
 	};
 	FfScan	   *scan = ff_scan_begin(&epochs, of_execution, lengthof(of_execution),
 									 ForwardScanDirection);
