@@ -121,6 +121,7 @@ look_at_databases(void)
 	TableScanDesc scan;
 	HeapTuple	tuple;
 	List	   *existing = NIL;
+	List	   *served = NIL;
 	ListCell   *cell;
 	FfShared   *shared = ff_shared();
 
@@ -128,6 +129,9 @@ look_at_databases(void)
 		((Database *) lfirst(cell))->present = false;
 
 	StartTransactionCommand();
+	/* before the snapshot: a database that is made after it keeps its slot */
+	for (int i = 0; i < shared->nslots; i++)
+		served = lappend_oid(served, shared->slots[i].database);
 	(void) GetTransactionSnapshot();
 	catalog = table_open(DatabaseRelationId, AccessShareLock);
 	scan = table_beginscan_catalog(catalog, 0, NULL);
@@ -144,10 +148,10 @@ look_at_databases(void)
 
 	for (int i = 0; i < shared->nslots; i++)
 	{
-		FfSlot	   *slot = &shared->slots[i];
+		Oid			database = list_nth_oid(served, i);
 
-		if (OidIsValid(slot->database) && !list_member_oid(existing, slot->database))
-			ff_slot_free(slot);
+		if (OidIsValid(database) && !list_member_oid(existing, database))
+			ff_slot_free(&shared->slots[i]);
 	}
 	CommitTransactionCommand();
 }

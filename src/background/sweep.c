@@ -12,43 +12,40 @@
 #define INTERVAL_MS 1000
 /* Where dead entries make it slow it takes at most this part of the time. */
 #define SHARE 20
+/* How late the next sweep may be until claims go without. */
+#define GRACE_MS 2000
 
+static int64 began_ms = 0;		/* the last one */
 static int64 next_ms = 0;
-static int64 swept[FF_FRONTIERS];	/* FfFrontier.used when it was last looked at */
 
 int64
 ff_sweep_next_ms(void)
 {
-	return next_ms;
+	/* at once where the clock was set back */
+	return ff_real_ms() < began_ms ? 0 : next_ms;
 }
 
-/* True where claims have gone by this frontier since it was last swept. */
-static bool
-is_to_be_swept(int number, FfFrontier *frontier)
-{
-	FfPlace		first = FF_FIRST_PLACE;
-
-	return ff_frontier_get(number, frontier) && frontier->used != swept[number] &&
-		ff_place_compare(&frontier->passed, &first) != 0;
-}
-
+/*
+ * Also those that no claim has gone by lately: the next one may come long after
+ * what it is to find. A frontier that lags behind is moved forward, since claims
+ * of transactions that have written move none.
+ */
 static bool
 sweep(void *arg)
 {
 	for (int i = 0; i < FF_FRONTIERS; i++)
 	{
 		FfFrontier	frontier;
+		FfFrontierLook look;
 		FfWorkClass class;
 		FfPlace		first;
 
-		if (!is_to_be_swept(i, &frontier))
+		if (!ff_frontier_get(i, &frontier, &look, &class) || !ff_pick_first(&class, &first))
 			continue;
-		swept[i] = frontier.used;
-		class = (FfWorkClass) {
-			.lane_id = frontier.lane_id,.caps_hash = frontier.caps_hash,.resumable = frontier.resumable
-		};
-		if (ff_pick_first(&class, &first) && ff_place_compare(&first, &frontier.passed) <= 0)
+		if (ff_place_compare(&first, &look.passed) <= 0)
 			ff_wake_work(&class, &first);
+		else
+			ff_frontier_advance(&look, &class, &first);
 	}
 	return true;
 }
@@ -57,9 +54,11 @@ static bool
 is_any_to_be_swept(void)
 {
 	FfFrontier	frontier;
+	FfFrontierLook look;
+	FfWorkClass class;
 
 	for (int i = 0; i < FF_FRONTIERS; i++)
-		if (is_to_be_swept(i, &frontier))
+		if (ff_frontier_get(i, &frontier, &look, &class))
 			return true;
 	return false;
 }
@@ -67,11 +66,15 @@ is_any_to_be_swept(void)
 void
 ff_sweep_run(void)
 {
-	int64		began_ms = ff_real_ms();
+	bool		swept;
 	int64		took_ms;
 
-	if (is_any_to_be_swept() && !ff_transaction_run("frontiers", sweep, NULL))
-		ff_transaction_log("frontiers");
+	began_ms = ff_real_ms();
+	swept = !is_any_to_be_swept() || ff_transaction_run("frontiers", sweep, NULL);
 	took_ms = ff_real_ms() - began_ms;
 	next_ms = ff_real_ms() + Max(INTERVAL_MS, took_ms * SHARE);
+	if (swept)
+		ff_frontier_vouch(next_ms + GRACE_MS);
+	else
+		ff_transaction_log("frontiers");
 }

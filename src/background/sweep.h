@@ -10,7 +10,7 @@
 /* When the next sweep is due, in milliseconds of the real clock. */
 extern int64 ff_sweep_next_ms(void);
 
-/* Look before each frontier that was used since the last time. Runs a transaction of its own. */
+/* Look before each frontier, and vouch for them. Runs a transaction of its own. */
 extern void ff_sweep_run(void);
 
 #endif							/* FF_SWEEP_H */

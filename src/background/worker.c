@@ -108,6 +108,7 @@ sign_off(int code, Datum arg)
 	slot->worker_pid = 0;
 	slot->worker_latch = NULL;
 	slot->worker_due_ms = 0;
+	slot->frontiers_until_ms = 0;
 	LWLockRelease(slot->lock);
 	ff_slot_wake_launcher();
 }
@@ -161,11 +162,20 @@ attend(void)
 	attend_now(false);
 }
 
+/* Also between passes, which take seconds where much is due. */
+static void
+sweep_if_due(void)
+{
+	if (slot && !ff_extension_gone && ff_real_ms() >= ff_sweep_next_ms())
+		ff_sweep_run();
+}
+
 static void
 run_due_passes(void)
 {
 	for (int i = 0; i < FF_RECONCILERS; i++)
 	{
+		sweep_if_due();
 		if (ShutdownRequestPending || ff_extension_gone)
 			return;
 		if (ff_schedule_next_ms(i) <= ff_real_ms())
@@ -241,8 +251,6 @@ work(void)
 		}
 		attend();
 		run_due_passes();
-		if (slot && ff_real_ms() >= ff_sweep_next_ms())
-			ff_sweep_run();
 		if (ff_real_ms() >= saved_ms + SAVE_MS)
 		{
 			ff_schedule_save(false);

@@ -3,6 +3,7 @@
  */
 #include "engine/frontier.h"
 
+#include "base/clock.h"
 #include "engine/slot.h"
 
 static bool
@@ -46,8 +47,8 @@ ff_frontier_look(const FfWorkClass *class)
 	FfSlot	   *slot = ff_slot();
 	FfFrontier *frontier;
 
-	/* nobody sweeps on a standby, or without a worker */
-	if (slot == NULL || slot->worker_pid == 0)
+	/* read without the lock: a value of just before it is as good */
+	if (slot == NULL || slot->frontiers_until_ms <= ff_real_ms())
 		return look;
 	LWLockAcquire(slot->lock, LW_EXCLUSIVE);
 	frontier = find(slot, class);
@@ -110,14 +111,28 @@ ff_frontier_move_back(const FfWorkClass *class, const FfPlace *place)
 }
 
 bool
-ff_frontier_get(int number, FfFrontier *copy)
+ff_frontier_get(int number, FfFrontier *copy, FfFrontierLook *look, FfWorkClass *class)
 {
 	FfSlot	   *slot = ff_slot();
 
-	if (slot == NULL || number >= FF_FRONTIERS)
-		return false;
 	LWLockAcquire(slot->lock, LW_SHARED);
 	*copy = slot->frontiers[number];
 	LWLockRelease(slot->lock);
-	return true;
+	*look = (FfFrontierLook) {
+		.number = number,.back_moves = copy->back_moves,.passed = copy->passed
+	};
+	*class = (FfWorkClass) {
+		.lane_id = copy->lane_id,.caps_hash = copy->caps_hash,.resumable = copy->resumable
+	};
+	return copy->lane_id[0] != '\0';
+}
+
+void
+ff_frontier_vouch(int64 until_ms)
+{
+	FfSlot	   *slot = ff_slot();
+
+	LWLockAcquire(slot->lock, LW_EXCLUSIVE);
+	slot->frontiers_until_ms = until_ms;
+	LWLockRelease(slot->lock);
 }

@@ -12,7 +12,9 @@
  * work, since the last moves back are kept. What nobody tells of, the commit of
  * a prepared transaction or a row put in by hand, is found by the background
  * worker's sweep, which looks at what lies before the frontier every second or
- * so. Without a worker claims begin at the head, as without shared memory.
+ * so. After each it vouches for the frontiers until some time after the next;
+ * when that has passed, as without a worker or shared memory, claims begin at
+ * the head. So nothing stays hidden, whatever the worker is kept by.
  */
 #ifndef FF_FRONTIER_H
 #define FF_FRONTIER_H
@@ -65,7 +67,14 @@ extern void ff_frontier_advance(const FfFrontierLook *look, const FfWorkClass *c
 /* Work became claimable at this place: after the commit. */
 extern void ff_frontier_move_back(const FfWorkClass *class, const FfPlace *place);
 
-/* The classes that have a frontier, by number; false past the last. For the sweep. */
-extern bool ff_frontier_get(int number, FfFrontier *copy);
+/*
+ * For the sweep: the frontier of this number, and a look at it, which points
+ * into the copy for its class; false where there is none.
+ */
+extern bool ff_frontier_get(int number, FfFrontier *copy, FfFrontierLook *look,
+							FfWorkClass *class);
+
+/* All frontiers were swept, and will be again before this instant of the real clock. */
+extern void ff_frontier_vouch(int64 until_ms);
 
 #endif							/* FF_FRONTIER_H */

@@ -187,21 +187,30 @@ begin_behind(const FfPick *pick, Class *class, const FfPlace *place)
 	return step(pick, class);
 }
 
+/* Behind the frontier, or where this transaction has itself made earlier work claimable. */
+static FfPlace
+begin_place(const FfFrontierLook *look, const FfWorkClass *class)
+{
+	FfPlace		mine;
+
+	if (!ff_wake_owes_work(class, &mine))
+		return look->passed;
+	mine = ff_place_before(mine);
+	return ff_place_compare(&mine, &look->passed) < 0 ? mine : look->passed;
+}
+
 /*
- * To the first row of the class that is worth locking. What this transaction has
- * made claimable itself the frontier does not know of; what it has taken may be
- * had again, so that it must not move the frontier past it.
+ * To the first row of the class that is worth locking. What a transaction has
+ * taken may be had again, so that it must not move the frontier past it.
  */
 static void
 begin_class(FfPick *pick, Class *class)
 {
-	bool		mine = ff_wake_owes_work(&class->is);
-	FfFrontierLook look = {.number = -1,.passed = FF_FIRST_PLACE};
+	FfFrontierLook look = ff_frontier_look(&class->is);
+	FfPlace		place = begin_place(&look, &class->is);
 	FfPlace		first;
 
-	if (!mine)
-		look = ff_frontier_look(&class->is);
-	if (!begin_behind(pick, class, &look.passed))
+	if (!begin_behind(pick, class, &place))
 		return;
 	first = place_of(&class->row);
 	if (!IsolationUsesXactSnapshot() && !TransactionIdIsValid(GetTopTransactionIdIfAny()))

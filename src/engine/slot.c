@@ -80,6 +80,7 @@ slot_reset(FfSlot *slot)
 	memset(slot->runs, 0, sizeof(slot->runs));
 	memset(slot->frontiers, 0, sizeof(slot->frontiers));
 	slot->frontier_uses = 0;
+	slot->frontiers_until_ms = 0;
 	for (int i = 0; i <= FF_OUTBOXES; i++)
 		ConditionVariableInit(&slot->outbox_changed[i]);
 	for (int i = 0; i < FF_SLOT_BUCKETS; i++)

@@ -95,6 +95,7 @@ typedef struct FfSlot
 	FfReconcilerRun runs[FF_RECONCILERS];
 	FfFrontier	frontiers[FF_FRONTIERS];
 	int64		frontier_uses;
+	int64		frontiers_until_ms; /* swept until then, of the real clock; 0: not */
 
 	ConditionVariable outbox_changed[FF_OUTBOXES + 1];
 	ConditionVariable lane_changed[FF_SLOT_BUCKETS];

@@ -160,12 +160,19 @@ ff_wake_work(const FfWorkClass *class, const FfPlace *place)
 }
 
 bool
-ff_wake_owes_work(const FfWorkClass *class)
+ff_wake_owes_work(const FfWorkClass *class, FfPlace *first)
 {
+	bool		owes = false;
+
 	for (const Owed *level = owed; level; level = level->outer)
-		if (find_work(level, class))
-			return true;
-	return false;
+	{
+		const Work *work = find_work(level, class);
+
+		if (work && (!owes || ff_place_compare(&work->first, first) < 0))
+			*first = work->first;
+		owes |= work != NULL;
+	}
+	return owes;
 }
 
 static void
@@ -292,6 +299,13 @@ settle(void)
 		if (owed->counts[i] != 0)
 			pg_atomic_fetch_add_u64(&slot->counters[i], owed->counts[i]);
 
+	/* first of all: whoever is told of the work below is to find it */
+	foreach(cell, owed->works)
+	{
+		Work	   *work = lfirst(cell);
+
+		ff_frontier_move_back(&work->class, &work->first);
+	}
 	if (!notified || owed->any_due || owed->settings)
 	{
 		LWLockAcquire(slot->lock, LW_EXCLUSIVE);
@@ -301,12 +315,6 @@ settle(void)
 	}
 	if (latch)
 		SetLatch(latch);
-	foreach(cell, owed->works)
-	{
-		Work	   *work = lfirst(cell);
-
-		ff_frontier_move_back(&work->class, &work->first);
-	}
 	broadcast(slot);
 	if (owed->start_worker)
 		ff_slot_want_worker(slot);

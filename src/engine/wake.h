@@ -29,8 +29,11 @@ extern void ff_wake_lane(const char *lane_id);
 /* The same of claimable work at this place, and a move back of the class's frontier. */
 extern void ff_wake_work(const FfWorkClass *class, const FfPlace *place);
 
-/* True where this transaction owes work of a class: the frontier does not know of it yet. */
-extern bool ff_wake_owes_work(const FfWorkClass *class);
+/*
+ * True where this transaction owes work of a class, the first of it at this
+ * place: the frontier does not know of it yet.
+ */
+extern bool ff_wake_owes_work(const FfWorkClass *class, FfPlace *first);
 
 /* A reconciler will have something to do at this instant. */
 extern void ff_wake_due(FfReconciler reconciler, int64 due_at_ms);
