@@ -120,6 +120,23 @@ is(finished($waiting), '2', 'then both come, to a reader who waits too');
 cmp_ok(time - $began, '<', 5, 'and soon, though nobody wakes it');
 is(events_after($primary, $cursor), '3 4', 'in order');
 
+# However many events are held back, a reader who waits for some of them does not search them all.
+rows($primary, q(SELECT ff_create_subscription('seldom', 'completion', '{"event_types": ["skipped"]}')));
+rows($primary, q(BEGIN; SELECT pg_current_xact_id(); PREPARE TRANSACTION 'held'));
+rows($primary, q(INSERT INTO ff_completion_event (partition_key, execution_id, outcome, occurred_at_ms, dispatched_at_ms)
+SELECT 7, gen_random_uuid(), 'success', 5, 5 FROM generate_series(1, 5000)));
+my ($found, $fetched) = split /\n/, rows($primary, <<'SQL');
+BEGIN;
+SELECT count(*) FROM ff_poll_subscription('seldom', block_ms => 300);
+SELECT idx_tup_fetch FROM pg_stat_xact_user_tables WHERE relname = 'ff_completion_event';
+COMMIT;
+SQL
+is($found, '0', 'nothing comes');
+cmp_ok($fetched, '<', 100, 'and few rows were looked at');
+rows($primary, q(ROLLBACK PREPARED 'held'));
+rows($primary, q(SELECT ff_drop_subscription('seldom')));
+rows($primary, q(DELETE FROM ff_completion_event WHERE occurred_at_ms = 5));
+
 my $none = tail($primary);
 rows($primary, q(BEGIN; SELECT pg_current_xact_id(); PREPARE TRANSACTION 'held'), 'other');
 is(rows($primary, $horizon), 'prepared|other||t|t', 'one of another database is named as well');
@@ -152,6 +169,36 @@ sub latency
 
 cmp_ok(latency($primary), '<', 0.1, 'preloaded, a waiting reader is woken by the commit');
 is(events_after($primary, tail($primary), 100), 'nothing', 'and gives up after block_ms');
+
+# --- What waiting costs: a reader, or a worker, whom each of many commits wakes for nothing needs no more memory.
+
+sub kilobytes
+{
+	my ($pid) = @_;
+	return slurp_file("/proc/$pid/status") =~ /^RssAnon:\s+(\d+)/m ? $1 : die "no memory of $pid";
+}
+
+for my $case (
+	[ reader => q(ff_subscribe_completion(namespace => 'nobody', block_ms => 30000)), event(300) ],
+	[ worker => q(ff_claim('busy', 'w', 'w-1', block_ms => 30000)), q(PERFORM ff_create_execution('busy', required_capabilities => '{x}')) ])
+{
+	my ($who, $call, $write) = @$case;
+	my $it = started($primary, "SELECT count(*) FROM $call");
+	my $find = "SELECT pid FROM pg_stat_activity WHERE query ~ 'block_ms' AND wait_event IS NOT NULL AND pid <> pg_backend_pid()";
+	$primary->poll_query_until('postgres', "SELECT count(*) = 1 FROM ($find) x") or die "the $who does not wait";
+	my $pid = rows($primary, $find);
+	my $write_many = sub { rows($primary, "DO \$\$ BEGIN FOR i IN 1..$_[0] LOOP $write; COMMIT; END LOOP; END \$\$") };
+	$write_many->(200);
+	my $before = kilobytes($pid);
+	$write_many->(5000);
+	my $grown = kilobytes($pid) - $before;
+	note("grown by $grown kB");
+	cmp_ok($grown, '<', 1000, "a $who that waits does not grow");
+	rows($primary, "SELECT pg_cancel_backend($pid)");
+	$it->{run}->finish;
+	like(${ $it->{err} }, qr/canceling statement due to user request/, 'and can be cancelled at once');
+}
+rows($primary, 'DELETE FROM ff_completion_event WHERE occurred_at_ms = 300');
 
 # --- A standby.
 

@@ -52,7 +52,7 @@ add_existing(FfCall *call, const FfSubscription *wish)
 	ff_call_row(call, ff_text("exists"), ff_pointer(cursor_of(&there)));
 }
 
-/* Where a new one starts: behind a cursor, at the oldest event kept, or at the horizon. */
+/* Where a new one starts: behind a cursor, at the oldest event kept, or behind the last that can be read. */
 static FfPosition
 start_of(FfOutbox outbox, const bytea *cursor, bool earliest)
 {

@@ -167,6 +167,7 @@ ff_statement_execute(FfStatement *statement, const NullableDatum *values, int nv
 {
 	Datum		datums[MAX_ARGUMENTS];
 	char		nulls[MAX_ARGUMENTS];
+	MemoryContext caller = CurrentMemoryContext;
 	int			code;
 
 	if (statement->generation != ff_extension_generation)
@@ -181,6 +182,7 @@ ff_statement_execute(FfStatement *statement, const NullableDatum *values, int nv
 		nulls[i] = values[i].isnull ? 'n' : ' ';
 	}
 	code = SPI_execute_plan(statement->plan, datums, nulls, read_only, 0);
+	MemoryContextSwitchTo(caller);	/* SPI goes to a context of its own, and stays there */
 	if (code < 0)
 		elog(ERROR, "could not run statement %s: %s", statement->name,
 			 SPI_result_code_string(code));
@@ -193,7 +195,10 @@ ff_statement_fetch(FfStatement *statement, FfRow *row, const NullableDatum *valu
 	FfRows		rows = ff_statement_execute(statement, values, nvalues, false);
 
 	if (rows.count == 0)
+	{
+		ff_rows_free(&rows);	/* even an empty one is some kilobytes */
 		return false;
+	}
 	Assert(rows.count == 1);
 	*row = ff_rows_get(&rows, 0);
 	return true;

@@ -149,11 +149,16 @@ look(FfEventReader *reader)
 	return rows;
 }
 
-/* Is there an event that cannot be read yet? Committed, above the horizon: it comes soon. */
+/*
+ * Is there an event that cannot be read yet? Committed, above the horizon: it
+ * comes soon. Whether it is wanted the next look tells: as long as a transaction
+ * holds the horizon there may be millions, too many to search for one.
+ */
 static bool
 is_near(const FfEventReader *reader)
 {
-	FfRows		rows = ff_events_between(reader->outbox, &reader->filter, reader->after,
+	static const FfEventFilter any;
+	FfRows		rows = ff_events_between(reader->outbox, &any, reader->after,
 										 FF_POSITION_END, 1, false);
 	bool		near = rows.count > 0;
 

@@ -64,12 +64,19 @@ FF_STATEMENT("read_trimmed", "text, bigint",
 FfPosition
 ff_trimmed(FfOutbox outbox)
 {
-	FfRow		row;
+	FfRows		rows = ff_statement_run(&read_trimmed, ff_text(ff_outbox_names[outbox].stream),
+										ff_int8(ff_era()));
+	FfPosition	trimmed = FF_POSITION_EARLIEST;
 
-	if (!ff_statement_row(&read_trimmed, &row, ff_text(ff_outbox_names[outbox].stream),
-						  ff_int8(ff_era())))
-		return FF_POSITION_EARLIEST;
-	return (FfPosition) {.xact_id = ff_row_xid8(&row, 1),.event_id = ff_row_int8(&row, 2)};
+	if (rows.count > 0)
+	{
+		FfRow		row = ff_rows_get(&rows, 0);
+
+		trimmed.xact_id = ff_row_xid8(&row, 1);
+		trimmed.event_id = ff_row_int8(&row, 2);
+	}
+	ff_rows_free(&rows);
+	return trimmed;
 }
 
 static void

@@ -6,6 +6,7 @@
 #include "access/xact.h"
 #include "miscadmin.h"
 #include "storage/latch.h"
+#include "utils/memutils.h"
 #include "utils/wait_event.h"
 
 #include "engine/slot.h"
@@ -42,8 +43,11 @@ ff_wait_begin(FfWait *wait, ConditionVariable *on, int64 block_ms)
 	wait->nap_ms = 0;
 	wait->waited = false;
 	wait->timed_out = false;
+	wait->look = NULL;
 	if (!wait->block)
 		return;
+	wait->look = AllocSetContextCreate(CurrentMemoryContext, "ffengine look", ALLOCSET_SMALL_SIZES);
+	wait->caller = MemoryContextSwitchTo(wait->look);
 	wait->until = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), block_ms);
 	if (wait->on)
 		ConditionVariablePrepareToSleep(wait->on);
@@ -90,6 +94,7 @@ ff_wait_next(FfWait *wait, bool soon)
 		ResetLatch(MyLatch);
 	}
 	CHECK_FOR_INTERRUPTS();
+	MemoryContextReset(wait->look);
 	return true;
 }
 
@@ -100,4 +105,9 @@ ff_wait_end(FfWait *wait)
 		(void) ConditionVariableCancelSleep();
 	if (wait->waited)
 		ff_wake_count(wait->timed_out ? FF_COUNT_LONG_POLLS_TIMEOUT : FF_COUNT_LONG_POLLS_EVENTS, 1);
+	if (wait->look)
+	{
+		MemoryContextSwitchTo(wait->caller);
+		MemoryContextDelete(wait->look);
+	}
 }

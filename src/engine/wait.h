@@ -11,7 +11,9 @@
  *
  * Begun before the first look, so that what commits between the look and the
  * sleep is not missed. Each look is to use a new snapshot. A look that changed
- * rows must not be followed by a wait: it would sleep with their locks.
+ * rows must not be followed by a wait: it would sleep with their locks. What a
+ * look palloc'd is gone after it, for every commit may be a look; rows of a
+ * statement stay until ff_rows_free.
  *
  * Preloaded, the backend sleeps until a commit wakes it, at most a second; it
  * looks again after 5, 10, ... 250 ms where the look said `soon`: something is
@@ -36,6 +38,8 @@ typedef struct FfWait
 	bool		block;			/* false: only one look */
 	bool		waited;			/* it slept */
 	bool		timed_out;		/* and its time was over before a look found something */
+	MemoryContext look;			/* what one look allocates; NULL where there is only one */
+	MemoryContext caller;
 } FfWait;
 
 /* What to wait on; NULL without shared memory: ff_wait_begin then polls. */
