@@ -86,6 +86,8 @@ typedef struct FfBound
 } FfBound;
 
 #define FF_BOUND(n, how, datum) {.column = (n), .strategy = (how), .value = (datum)}
+#define FF_BOUND_WITH_NEXT(n, how, datum) \
+	{.column = (n), .strategy = (how), .value = (datum), .with_next = true}
 
 /*
  * Going through an index, on a snapshot of its own; several may be under way:

@@ -138,7 +138,7 @@ begin_part(const FfPick *pick, Class *class)
 		FF_BOUND(1, BTEqualStrategyNumber, pick->lane),
 		FF_BOUND(2, BTEqualStrategyNumber, Int64GetDatum(class->is.caps_hash)),
 		FF_BOUND(3, BTEqualStrategyNumber, Int32GetDatum(class->begin->priority)),
-		{.column = 4,.strategy = BTGreaterStrategyNumber,.value = Int64GetDatum(class->begin->created_at_ms),.with_next = true},
+		FF_BOUND_WITH_NEXT(4, BTGreaterStrategyNumber, Int64GetDatum(class->begin->created_at_ms)),
 		FF_BOUND(5, BTGreaterStrategyNumber, UUIDPGetDatum(&class->begin->execution_id)),
 	};
 	int			nbounds = lengthof(bounds);
