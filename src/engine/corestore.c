@@ -37,18 +37,23 @@ FF_STATEMENT("write_core_whole",
 			 " cancelled_by = COALESCE(cancelled_by, $22), deadline_at_ms = $23"
 			 " WHERE partition_key = $1 AND execution_id = $2");
 
+#define NEW_CORE_COLUMNS \
+	"partition_key, execution_id, flow_id, lane_id, required_capabilities, lifecycle_phase," \
+	" ownership_state, eligibility_state, blocking_reason, public_state, attempt_state," \
+	" eligible_at_ms, deadline_at_ms, priority, created_at_ms, last_mutation_at_ms, payload," \
+	" policy, budget_ids, quota_policy_id, raw_fields"
+
+static FfTable new_cores = FF_TABLE("ff_exec_core", NULL, NEW_CORE_COLUMNS);
+
+/* The same of an execution whose id the caller gave, which may be there. */
 static FfStatement insert_core =
 FF_STATEMENT("insert_core",
 			 "smallint, uuid, uuid, text, text[], ff_lifecycle_phase, ff_ownership_state,"
 			 " ff_eligibility_state, ff_blocking_reason, ff_public_state, ff_attempt_state,"
-			 " bigint, bigint, integer, bigint, bytea, jsonb, uuid[], uuid, jsonb",
-			 "INSERT INTO @extschema@.ff_exec_core (partition_key, execution_id, flow_id, lane_id,"
-			 " required_capabilities, lifecycle_phase, ownership_state, eligibility_state,"
-			 " blocking_reason, public_state, attempt_state, eligible_at_ms, deadline_at_ms,"
-			 " priority, created_at_ms, last_mutation_at_ms, payload, policy, budget_ids,"
-			 " quota_policy_id, raw_fields, attempt_index)"
-			 " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $15,"
-			 " $16, $17, $18, $19, $20, 0)"
+			 " bigint, bigint, integer, bigint, bigint, bytea, jsonb, uuid[], uuid, jsonb",
+			 "INSERT INTO @extschema@.ff_exec_core (" NEW_CORE_COLUMNS ")"
+			 " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16,"
+			 " $17, $18, $19, $20, $21)"
 			 " ON CONFLICT (partition_key, execution_id) DO NOTHING");
 
 static bool
@@ -111,22 +116,23 @@ ff_core_store(FfCore *core, int64 now_ms)
 bool
 ff_core_insert(const FfCore *core, const FfNewExecution *columns, int64 now_ms)
 {
-	if (ff_statement_run(&insert_core,
-						 ff_int2(core->id.partition), ff_uuid(&core->id.uuid),
-						 ff_uuid(core->flow_id), ff_text(core->lane_id),
-						 ff_pointer(columns->required_capabilities),
-						 ff_enum(&ff_phases, core->phase),
-						 ff_enum(&ff_ownerships, core->ownership),
-						 ff_enum(&ff_eligibilities, core->eligibility),
-						 ff_enum(&ff_blocking_reasons, core->blocking_reason),
-						 ff_enum(&ff_public_states, core->public_state),
-						 ff_enum(&ff_attempt_states, core->attempt_state),
-						 ff_maybe_int8(core->eligible_at_ms),
-						 ff_maybe_int8(core->deadline_at_ms), ff_int4(core->priority),
-						 ff_int8(now_ms), ff_pointer(columns->payload),
-						 ff_pointer(core->policy), ff_pointer(columns->budget_ids),
-						 ff_uuid(columns->quota_policy_id),
-						 ff_pointer(columns->raw_fields)).count == 0)
+	NullableDatum values[] = {
+		ff_int2(core->id.partition), ff_uuid(&core->id.uuid), ff_uuid(core->flow_id),
+		ff_text(core->lane_id), ff_pointer(columns->required_capabilities),
+		ff_enum(&ff_phases, core->phase), ff_enum(&ff_ownerships, core->ownership),
+		ff_enum(&ff_eligibilities, core->eligibility),
+		ff_enum(&ff_blocking_reasons, core->blocking_reason),
+		ff_enum(&ff_public_states, core->public_state),
+		ff_enum(&ff_attempt_states, core->attempt_state), ff_maybe_int8(core->eligible_at_ms),
+		ff_maybe_int8(core->deadline_at_ms), ff_int4(core->priority), ff_int8(now_ms),
+		ff_int8(now_ms), ff_pointer(columns->payload), ff_pointer(core->policy),
+		ff_pointer(columns->budget_ids), ff_uuid(columns->quota_policy_id),
+		ff_pointer(columns->raw_fields),
+	};
+
+	if (columns->id_is_minted)
+		ff_table_insert_values(&new_cores, values, lengthof(values));
+	else if (ff_statement_execute(&insert_core, values, lengthof(values), false).count == 0)
 		return false;
 	tell(core, true);
 	return true;

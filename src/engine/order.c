@@ -113,6 +113,7 @@ read_identity(const FfRequest *request, FfOrder *order)
 			? ff_partition_of_uuid(order->core.flow_id)
 			: ff_partition_of_lane(order->core.lane_id);
 		ff_uuid_mint(&order->core.id.uuid);
+		order->columns.id_is_minted = true;
 	}
 }
 

@@ -103,6 +103,7 @@ typedef struct FfNewExecution
 	const pg_uuid_t *quota_policy_id;
 	bytea	   *payload;
 	Jsonb	   *raw_fields;
+	bool		id_is_minted;	/* for this execution: nobody else has it */
 } FfNewExecution;
 
 extern bool ff_transition_create(FfCore *core, const FfNewExecution *columns, int64 now_ms);
