@@ -45,6 +45,17 @@ SELECT event_type, added FROM ff_lease_event WHERE worker_instance_id = 't-3' OR
 ROLLBACK;
 SELECT * FROM pg_temp.cycle(4);
 
+-- A row older than a column has the column's default, also once it is written again.
+BEGIN;
+SELECT execution_id FROM ff_create_execution('tables', execution_id => '{fp:7}:00000000-0000-0000-0077-000000000009');
+SELECT handle FROM ff_claim('tables', 'w', 't-9') \gset
+ALTER TABLE ff_exec_core ADD COLUMN added integer NOT NULL DEFAULT 5;
+ALTER TABLE ff_attempt ADD COLUMN added text DEFAULT 'x';
+SELECT outcome FROM ff_complete(:'handle', 'done');
+SELECT e.added, a.added, a.outcome FROM ff_exec_core e JOIN ff_attempt a USING (partition_key, execution_id)
+ WHERE worker_instance_id = 't-9';
+ROLLBACK;
+
 -- Constraints, and an index on an expression, unique and partial.
 BEGIN;
 ALTER TABLE ff_exec_core ADD CONSTRAINT short CHECK (octet_length(result) < 3) NOT VALID;

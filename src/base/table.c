@@ -130,7 +130,8 @@ make_state(FfTable *table, Relation relation)
 	/* known to relation_changed from here on, since look-ups may find that it changed */
 	table->state = state;
 
-	state->desc = CreateTupleDescCopy(RelationGetDescr(relation));
+	/* with its defaults: a row older than a column has that column's value there */
+	state->desc = CreateTupleDescCopyConstr(RelationGetDescr(relation));
 	find_columns(state, table->columns);
 	if (table->index)
 		find_index(state, relation_named(table->index));
