@@ -56,6 +56,33 @@ SELECT e.added, a.added, a.outcome FROM ff_exec_core e JOIN ff_attempt a USING (
  WHERE worker_instance_id = 't-9';
 ROLLBACK;
 
+-- What a dropped column held out of line goes away once the row is written.
+BEGIN;
+SELECT execution_id FROM ff_create_execution('tables', execution_id => '{fp:7}:00000000-0000-0000-0077-000000000009');
+SELECT reltoastrelid::regclass AS toast FROM pg_class WHERE oid = 'ff_exec_core'::regclass \gset
+SELECT count(*) AS before FROM :toast \gset
+ALTER TABLE ff_exec_core ADD COLUMN dropped text;
+ALTER TABLE ff_exec_core ALTER COLUMN dropped SET STORAGE EXTERNAL;
+UPDATE ff_exec_core SET dropped = repeat('x', 10000) WHERE lifecycle_phase = 'runnable' AND lane_id = 'tables';
+ALTER TABLE ff_exec_core DROP COLUMN dropped;
+SELECT count(*) > :before AS held FROM :toast;
+SELECT claim_kind FROM ff_claim('tables', 'w', 't-9');
+SELECT count(*) - :before AS held FROM :toast;
+ROLLBACK;
+
+-- Defaults that are not the column's own: of an identity, and of a domain.
+BEGIN;
+CREATE DOMAIN pg_temp.small AS integer DEFAULT 3 CHECK (VALUE < 10);
+ALTER TABLE ff_lease_event ADD COLUMN n integer GENERATED ALWAYS AS IDENTITY, ADD COLUMN d pg_temp.small;
+DELETE FROM ff_lease_event;
+ALTER TABLE ff_lease_event ALTER COLUMN n RESTART WITH 100;
+SELECT * FROM pg_temp.cycle(5);
+SELECT event_type, n, d FROM ff_lease_event ORDER BY event_id;
+ALTER TABLE ff_lease_event DROP COLUMN d;
+SELECT * FROM pg_temp.cycle(6);
+SELECT event_type, n FROM ff_lease_event WHERE worker_instance_id = 't-6' ORDER BY event_id;
+ROLLBACK;
+
 -- Constraints, and an index on an expression, unique and partial.
 BEGIN;
 ALTER TABLE ff_exec_core ADD CONSTRAINT short CHECK (octet_length(result) < 3) NOT VALID;

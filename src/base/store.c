@@ -123,14 +123,17 @@ begin_row(FfTableState *state, Relation relation, TupleTableSlot *other)
 	int			n = state->desc->natts;
 
 	state->target->ri_RelationDesc = relation;
+	memset(slot->tts_isnull, true, n * sizeof(bool));
 	if (other)
-	{
 		slot_getallattrs(other);
-		memcpy(slot->tts_values, other->tts_values, n * sizeof(Datum));
-		memcpy(slot->tts_isnull, other->tts_isnull, n * sizeof(bool));
+	for (int i = 0; other && i < n; i++)
+	{
+		/* nobody needs what a dropped column held */
+		if (TupleDescAttr(state->desc, i)->attisdropped)
+			continue;
+		slot->tts_values[i] = other->tts_values[i];
+		slot->tts_isnull[i] = other->tts_isnull[i];
 	}
-	else
-		memset(slot->tts_isnull, true, n * sizeof(bool));
 	return slot;
 }
 
