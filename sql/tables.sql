@@ -134,6 +134,22 @@ SELECT * FROM pg_temp.cycle(5);
 SELECT what FROM seen ORDER BY n;
 ROLLBACK;
 
+-- A row that a trigger changes while a claim goes through them is left to the next claim.
+BEGIN;
+SELECT execution_id FROM ff_create_execution('tables', execution_id => '{fp:7}:00000000-0000-0000-0077-000000000009');
+SELECT execution_id FROM ff_create_execution('tables', execution_id => '{fp:7}:00000000-0000-0000-0077-000000000010');
+CREATE FUNCTION pg_temp.touch() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  UPDATE public.ff_exec_core SET retry_count = retry_count + 1
+   WHERE lane_id = 'tables' AND ownership_state = 'unowned' AND lifecycle_phase = 'runnable';
+  RETURN NEW;
+END $$;
+CREATE TRIGGER touch AFTER UPDATE ON ff_exec_core FOR EACH ROW WHEN (NEW.ownership_state = 'leased')
+  EXECUTE FUNCTION pg_temp.touch();
+SELECT execution_id FROM ff_claim('tables', 'w', 't-9', max_claims => 2);
+SELECT execution_id FROM ff_claim('tables', 'w', 't-9', max_claims => 2);
+ROLLBACK;
+
 -- A trigger may change a row, or keep it out, and a rule may have it go elsewhere.
 BEGIN;
 CREATE FUNCTION pg_temp.change() RETURNS trigger LANGUAGE plpgsql AS $$
