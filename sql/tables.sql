@@ -45,6 +45,44 @@ SELECT event_type, added FROM ff_lease_event WHERE worker_instance_id = 't-3' OR
 ROLLBACK;
 SELECT * FROM pg_temp.cycle(4);
 
+-- A row older than a column has the column's default, also once it is written again.
+BEGIN;
+SELECT execution_id FROM ff_create_execution('tables', execution_id => '{fp:7}:00000000-0000-0000-0077-000000000009');
+SELECT handle FROM ff_claim('tables', 'w', 't-9') \gset
+ALTER TABLE ff_exec_core ADD COLUMN added integer NOT NULL DEFAULT 5;
+ALTER TABLE ff_attempt ADD COLUMN added text DEFAULT 'x';
+SELECT outcome FROM ff_complete(:'handle', 'done');
+SELECT e.added, a.added, a.outcome FROM ff_exec_core e JOIN ff_attempt a USING (partition_key, execution_id)
+ WHERE worker_instance_id = 't-9';
+ROLLBACK;
+
+-- What a dropped column held out of line goes away once the row is written.
+BEGIN;
+SELECT execution_id FROM ff_create_execution('tables', execution_id => '{fp:7}:00000000-0000-0000-0077-000000000009');
+SELECT reltoastrelid::regclass AS toast FROM pg_class WHERE oid = 'ff_exec_core'::regclass \gset
+SELECT count(*) AS before FROM :toast \gset
+ALTER TABLE ff_exec_core ADD COLUMN dropped text;
+ALTER TABLE ff_exec_core ALTER COLUMN dropped SET STORAGE EXTERNAL;
+UPDATE ff_exec_core SET dropped = repeat('x', 10000) WHERE lifecycle_phase = 'runnable' AND lane_id = 'tables';
+ALTER TABLE ff_exec_core DROP COLUMN dropped;
+SELECT count(*) > :before AS held FROM :toast;
+SELECT claim_kind FROM ff_claim('tables', 'w', 't-9');
+SELECT count(*) - :before AS held FROM :toast;
+ROLLBACK;
+
+-- Defaults that are not the column's own: of an identity, and of a domain.
+BEGIN;
+CREATE DOMAIN pg_temp.small AS integer DEFAULT 3 CHECK (VALUE < 10);
+ALTER TABLE ff_lease_event ADD COLUMN n integer GENERATED ALWAYS AS IDENTITY, ADD COLUMN d pg_temp.small;
+DELETE FROM ff_lease_event;
+ALTER TABLE ff_lease_event ALTER COLUMN n RESTART WITH 100;
+SELECT * FROM pg_temp.cycle(5);
+SELECT event_type, n, d FROM ff_lease_event ORDER BY event_id;
+ALTER TABLE ff_lease_event DROP COLUMN d;
+SELECT * FROM pg_temp.cycle(6);
+SELECT event_type, n FROM ff_lease_event WHERE worker_instance_id = 't-6' ORDER BY event_id;
+ROLLBACK;
+
 -- Constraints, and an index on an expression, unique and partial.
 BEGIN;
 ALTER TABLE ff_exec_core ADD CONSTRAINT short CHECK (octet_length(result) < 3) NOT VALID;
@@ -94,6 +132,22 @@ CREATE TRIGGER t4 BEFORE UPDATE ON ff_attempt FOR EACH ROW EXECUTE FUNCTION pg_t
 CREATE TRIGGER t5 AFTER UPDATE OF lifecycle_phase ON ff_exec_core FOR EACH ROW EXECUTE FUNCTION pg_temp.see();
 SELECT * FROM pg_temp.cycle(5);
 SELECT what FROM seen ORDER BY n;
+ROLLBACK;
+
+-- A row that a trigger changes while a claim goes through them is left to the next claim.
+BEGIN;
+SELECT execution_id FROM ff_create_execution('tables', execution_id => '{fp:7}:00000000-0000-0000-0077-000000000009');
+SELECT execution_id FROM ff_create_execution('tables', execution_id => '{fp:7}:00000000-0000-0000-0077-000000000010');
+CREATE FUNCTION pg_temp.touch() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  UPDATE public.ff_exec_core SET retry_count = retry_count + 1
+   WHERE lane_id = 'tables' AND ownership_state = 'unowned' AND lifecycle_phase = 'runnable';
+  RETURN NEW;
+END $$;
+CREATE TRIGGER touch AFTER UPDATE ON ff_exec_core FOR EACH ROW WHEN (NEW.ownership_state = 'leased')
+  EXECUTE FUNCTION pg_temp.touch();
+SELECT execution_id FROM ff_claim('tables', 'w', 't-9', max_claims => 2);
+SELECT execution_id FROM ff_claim('tables', 'w', 't-9', max_claims => 2);
 ROLLBACK;
 
 -- A trigger may change a row, or keep it out, and a rule may have it go elsewhere.

@@ -210,6 +210,13 @@ is( script('plain', join('', "CREATE SCHEMA x; CREATE SCHEMA y;\n",
 			"DROP EXTENSION ffengine; CREATE EXTENSION ffengine SCHEMA x;\n",
 			seed_key('x'), workflow('x', 'l'))),
 	join("\n", ('seeded', $done) x 2), 'same session: dropped and created again');
+my $trigger = "CREATE TRIGGER see AFTER UPDATE ON x.ff_exec_core EXECUTE FUNCTION see();\n";
+is( script('plain', join('',
+			"CREATE FUNCTION see() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';\n",
+			$trigger, workflow('x', 'l1'),
+			"DROP EXTENSION ffengine; CREATE EXTENSION ffengine SCHEMA x;\n",
+			seed_key('x'), $trigger, workflow('x', 'l1'))),
+	join("\n", $done, 'seeded', $done), 'same session: the same with rows that the executor writes');
 is( script('plain', join('', workflow('x', 'l2'),
 			"DROP EXTENSION ffengine; CREATE EXTENSION ffengine SCHEMA y;\n",
 			seed_key('y'), workflow('y', 'l2'))),

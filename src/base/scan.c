@@ -220,8 +220,9 @@ lock_row(FfScan *scan, LockWaitPolicy wait, bool *changed)
 
 	if (!IsolationUsesXactSnapshot())
 		flags |= TUPLE_LOCK_FLAG_FIND_LAST_VERSION;
+	/* as of the scan: what this transaction has done to the row since is TM_SelfModified */
 	switch (table_tuple_lock(scan->relation, &tid, scan->snapshot, scan->slot,
-							 GetCurrentCommandId(true), LockTupleNoKeyExclusive, wait, flags,
+							 scan->snapshot->curcid, LockTupleNoKeyExclusive, wait, flags,
 							 &failure))
 	{
 		case TM_Ok:

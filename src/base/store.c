@@ -17,6 +17,8 @@
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
+#include "base/extension.h"
+
 #define MAX_TYPES 48
 
 /* The SQL statement that the write stands for. */
@@ -24,7 +26,7 @@ static void
 make_statement(FfTable *table, const FfTableState *state, int nkeys)
 {
 	StringInfoData text;
-	Oid		   *types = MemoryContextAlloc(TopMemoryContext, MAX_TYPES * sizeof(Oid));
+	Oid			types[MAX_TYPES];
 	int			n = 0;
 
 	if (nkeys + state->ncolumns > MAX_TYPES)
@@ -55,9 +57,16 @@ make_statement(FfTable *table, const FfTableState *state, int nkeys)
 						 quote_identifier(get_attname(state->relation, state->keys[i], false)), i + 1);
 	}
 
+	if (table->statement.sql)
+	{
+		pfree(unconstify(char *, table->statement.sql));
+		pfree(unconstify(Oid *, table->statement.types));
+		table->statement.sql = NULL;
+	}
 	table->statement.name = table->name;
-	table->statement.types = types;
 	table->statement.nargs = n;
+	table->statement.types = memcpy(MemoryContextAlloc(TopMemoryContext, n * sizeof(Oid)), types,
+									n * sizeof(Oid));
 	table->statement.sql = MemoryContextStrdup(TopMemoryContext, text.data);
 }
 
@@ -65,7 +74,8 @@ static void
 run_statement(FfTable *table, const FfTableState *state, const NullableDatum *values, int nkeys,
 			  int nvalues)
 {
-	if (table->statement.sql == NULL)
+	/* the types of its parameters are those of one generation */
+	if (table->statement.generation != ff_extension_generation)
 		make_statement(table, state, nkeys);
 	ff_statement_execute(&table->statement, values, nvalues, false);
 }
@@ -123,14 +133,17 @@ begin_row(FfTableState *state, Relation relation, TupleTableSlot *other)
 	int			n = state->desc->natts;
 
 	state->target->ri_RelationDesc = relation;
+	memset(slot->tts_isnull, true, n * sizeof(bool));
 	if (other)
-	{
 		slot_getallattrs(other);
-		memcpy(slot->tts_values, other->tts_values, n * sizeof(Datum));
-		memcpy(slot->tts_isnull, other->tts_isnull, n * sizeof(bool));
+	for (int i = 0; other && i < n; i++)
+	{
+		/* nobody needs what a dropped column held */
+		if (TupleDescAttr(state->desc, i)->attisdropped)
+			continue;
+		slot->tts_values[i] = other->tts_values[i];
+		slot->tts_isnull[i] = other->tts_isnull[i];
 	}
-	else
-		memset(slot->tts_isnull, true, n * sizeof(bool));
 	return slot;
 }
 

@@ -130,7 +130,8 @@ make_state(FfTable *table, Relation relation)
 	/* known to relation_changed from here on, since look-ups may find that it changed */
 	table->state = state;
 
-	state->desc = CreateTupleDescCopy(RelationGetDescr(relation));
+	/* with its defaults: a row older than a column has that column's value there */
+	state->desc = CreateTupleDescCopyConstr(RelationGetDescr(relation));
 	find_columns(state, table->columns);
 	if (table->index)
 		find_index(state, relation_named(table->index));
@@ -208,12 +209,17 @@ compile_columns(FfTableState *state, Relation relation)
 		Expr	   *expression;
 		Bitmapset  *needs = NULL;
 
-		if (attribute->attisdropped || !attribute->atthasdef)
+		if (attribute->attisdropped)
 			continue;
+		/* a domain checks even a NULL that nobody named, and may change without the table */
+		if (get_typtype(attribute->atttypid) == TYPTYPE_DOMAIN)
+			state->as_sql = true;
 		/* a virtual one, since PostgreSQL 18, is not in the row */
 		if (attribute->attgenerated && attribute->attgenerated != ATTRIBUTE_GENERATED_STORED)
 			continue;
 		expression = (Expr *) build_column_default(relation, i + 1);
+		if (expression == NULL)
+			continue;
 		if (attribute->attgenerated)
 		{
 			pull_varattnos((Node *) expression, 1, &needs);

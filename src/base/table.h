@@ -14,8 +14,9 @@
  * predicate locks, row locks that follow a concurrent update and look again,
  * serialization failures, defaults, generated columns, constraints, BEFORE
  * INSERT triggers. A write to a table that has got other triggers, rules, row
- * security, children, or an index that is more than a btree, runs as the SQL
- * statement that it stands for. Reads see the named table alone.
+ * security, children, a column of a domain, or an index that is more than a
+ * btree, runs as the SQL statement that it stands for. Reads see the named table
+ * alone.
  *
  * What is known of a table is kept until its definition changes. Columns are
  * found by name. Runs inside ff_call_begin/ff_call_end.

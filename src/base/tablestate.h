@@ -49,7 +49,10 @@ typedef struct FfTableState
 
 /*
  * Open and lock the table, give what is known of it, which stays until
- * ff_table_leave. The lock stays until the transaction ends.
+ * ff_table_leave. The lock stays until the transaction ends. It is that of a
+ * write for scans too: one that found rows under a weaker lock and then wrote
+ * them would deadlock with a REINDEX, which locks the table first, then the
+ * index.
  */
 extern Relation ff_table_enter(FfTable *table, FfTableState **state);
 extern void ff_table_leave(FfTableState *state, Relation relation);
