@@ -1745,7 +1745,7 @@ CREATE FUNCTION ff_claim(
 COMMENT ON FUNCTION ff_claim(text, text, text, text[], bigint, integer, boolean, bigint) IS
 $$Take the lane's next executions, each under a lease of its own. Access: worker.
 
-worker_id: the pool, worker_instance_id: the process, 1-256 bytes without white space. capabilities: the worker's tokens; work that requires others is passed over. lease_ttl_ms: milliseconds until the lease lapses unless renewed (1..ffengine.max_lease_ttl; default ffengine.default_lease_ttl). max_claims: 1-1000. include_resumable: also work that was suspended and may go on. block_ms: 0-30000, how long to wait for work when there is none; work committed meanwhile is seen within 400 ms; counts as 0 at REPEATABLE READ and above.
+worker_id: the pool, worker_instance_id: the process, 1-256 bytes without white space. capabilities: the worker's tokens; work that requires others is passed over. lease_ttl_ms: milliseconds until the lease lapses unless renewed (1..ffengine.max_lease_ttl; default ffengine.default_lease_ttl). max_claims: 1-1000. include_resumable: also work that was suspended and may go on. block_ms: 0-30000, how long to wait for work when there is none; work committed meanwhile is seen at once where the library is preloaded, else within 400 ms; counts as 0 at REPEATABLE READ and above.
 
 Returns up to max_claims rows in claim order: priority descending, oldest first, execution id. No work is zero rows. claim_kind: fresh, retry, replay, resumed (the same attempt goes on) or reclaimed (a worker lost it). handle: the ticket that ff_renew, ff_complete, ff_fail and ff_suspend take; keep it secret.
 
@@ -2798,7 +2798,9 @@ flow_id: NULL for an execution outside a flow.
 
 cursor: next_cursor of the last row read, or what ff_event_cursor gave; NULL: what comes from now on. Keep it in the transaction that handles the events. namespace, instance_tag, partition_key (0-255): only events that have this value. max_rows: 1-10000. block_ms: 0-30000, how long to wait where there is nothing; counts as 0 at REPEATABLE READ and above, and in a transaction that has written something.
 
-Rows come in the order of positions, each exactly once, whatever order transactions commit in: an event shows when every transaction that began writing before its own has ended. A transaction does not see its own. An event of a filter that seldom matches: take ff_event_cursor first, and go on from there when no row comes back.
+Rows come in the order of positions, each exactly once, whatever order transactions commit in: an event shows when every transaction that began writing before its own has ended. A transaction does not see its own. With a filter that seldom matches take ff_event_cursor before the call, and go on from there when no row comes back.
+
+event_id names the event; those of one execution rise as it happened. occurred_at: when.
 
 Raises invalid_input, and invalid_offset for a cursor that is malformed, of another outbox, from before a restore or upgrade, or before events that were trimmed; then start from ff_event_cursor with earliest.$$;
 
@@ -2817,9 +2819,9 @@ CREATE FUNCTION ff_subscribe_lease_history(
   LANGUAGE c VOLATILE ROWS 256
   AS 'MODULE_PATHNAME', 'ff_subscribe_lease_history';
 COMMENT ON FUNCTION ff_subscribe_lease_history(bytea, text, text, integer, integer, bigint) IS
-$$Leases acquired, renewed, expired, reclaimed and revoked. Access: reader.
+$$Leases, by event_type: acquired, renewed, expired, reclaimed or revoked (given up or taken away). Access: reader.
 
-worker_instance_id: who holds it; of an expired or revoked one who held it, of a reclaimed one the new holder. revoked_by: worker, operator, reconciler or backend. lease_id: NULL where none is known.
+worker_instance_id: who holds it; of an expired or revoked one who held it, of a reclaimed one the new holder. revoked_by: worker, operator, reconciler or backend. reason: why, such as completed or suspended. lease_id: NULL where none is known.
 
 Arguments, paging, waiting and errors as for ff_subscribe_completion.$$;
 
@@ -2839,7 +2841,7 @@ CREATE FUNCTION ff_subscribe_signal_delivery(
 COMMENT ON FUNCTION ff_subscribe_signal_delivery(bytea, text, text, integer, integer, bigint) IS
 $$Signals that were accepted or recognized as duplicates, and timeouts. Access: reader.
 
-effect: satisfied, appended, ignored, buffered, deduped, timed_out or escalated.
+effect: satisfied (the condition was met), appended (it counts, and more are needed), ignored (it is kept, and counts for nothing), buffered (no suspension has the waitpoint yet), deduped (a duplicate); of the engine's own signal at a timeout: timed_out or escalated.
 
 Arguments, paging, waiting and errors as for ff_subscribe_completion.$$;
 
@@ -2897,9 +2899,9 @@ CREATE FUNCTION ff_subscribe_worker_events(
   LANGUAGE c VOLATILE ROWS 256
   AS 'MODULE_PATHNAME', 'ff_subscribe_worker_events';
 COMMENT ON FUNCTION ff_subscribe_worker_events(bytea, text, text, integer, integer, bigint) IS
-$$Workers registered, heartbeat, marked_dead, ttl_swept. Access: reader.
+$$The worker registry, by event_kind: registered, heartbeat, marked_dead, or ttl_swept (it gave no sign in its time). Access: reader.
 
-execution_id and instance_tag are NULL.
+reason: of a worker marked dead. partition_key: the worker's. execution_id and instance_tag are NULL.
 
 Arguments, paging, waiting and errors as for ff_subscribe_completion.$$;
 
@@ -2940,7 +2942,7 @@ max_rows: 1-10000. block_ms: 0-30000, how long to wait where there is nothing, a
 
 event_type: outcome, event_type, effect or event_kind of the row; body: its other columns as an object. Writes and locks nothing: polled again it gives the same events, to two consumers of one name as well. Acknowledge next_cursor of the last row that was handled, in the transaction that handles it: then each is handled exactly once.
 
-Raises not_found, invalid_input, and invalid_offset for the cursor, or where events were trimmed by force that it had not acknowledged: go on with what is kept by acknowledging the cursor of earliest with allow_rewind.$$;
+Raises not_found, invalid_input, and invalid_offset for the cursor, or where events were trimmed, by force or by outbox_max_retention_ms, that it had not acknowledged: go on with what is kept by acknowledging the cursor of earliest with allow_rewind.$$;
 
 CREATE FUNCTION ff_ack_subscription(
     name         text,
@@ -2952,7 +2954,7 @@ CREATE FUNCTION ff_ack_subscription(
 COMMENT ON FUNCTION ff_ack_subscription(text, bytea, boolean) IS
 $$Everything up to a cursor is done with. Access: reader.
 
-cursor: next_cursor of a row that ff_poll_subscription gave. allow_rewind: an earlier cursor moves the subscription back, to read again. Returns one row: outcome acked, or behind, when the cursor is an earlier one and nothing changes; cursor: where the subscription stands.
+cursor: next_cursor of a row that ff_poll_subscription gave. allow_rewind: an earlier cursor moves the subscription back, to read again. Returns one row: outcome acked, or behind, when the subscription stands further on already (the trimmer moves it over what it does not want) and nothing changes; cursor: where the subscription stands.
 
 Locks the subscription until the transaction ends; a rollback takes the acknowledgement back. Raises not_found, invalid_offset (NULL, empty, malformed, of another outbox or era, before events that were trimmed) and invalid_input (behind what can be read).$$;
 
@@ -2972,7 +2974,7 @@ CREATE FUNCTION ff_list_subscriptions()
 COMMENT ON FUNCTION ff_list_subscriptions() IS
 $$The durable subscriptions, by the bytes of their names. Access: reader.
 
-cursor: where it stands. acked_at: the last acknowledgement; NULL = none yet. oldest_unacked_at: when the oldest event happened that it wants and did not acknowledge; NULL = it has them all. events_lost: events were trimmed by force that it had not acknowledged.$$;
+cursor: where it stands. acked_at: the last acknowledgement; NULL = none yet. oldest_unacked_at: when the oldest event happened that it wants and did not acknowledge; NULL = it has them all. events_lost: events were trimmed, by force or by outbox_max_retention_ms, that it had not acknowledged; its polls are refused.$$;
 
 CREATE FUNCTION ff_trim_outbox(
     stream   text,

@@ -200,6 +200,15 @@ for my $case (
 }
 rows($primary, 'DELETE FROM ff_completion_event WHERE occurred_at_ms = 300');
 
+# A worker that is killed while it waits gets no work: its session notices before it looks.
+my $killed = started($primary, q(SELECT count(*) FROM ff_claim('killed', 'w', 'w-1', block_ms => 30000)));
+my $sessions = q(SELECT count(*) FROM pg_stat_activity WHERE query ~ 'block_ms' AND pid <> pg_backend_pid());
+$primary->poll_query_until('postgres', "$sessions AND wait_event IS NOT NULL", '1') or die 'the worker does not wait';
+$killed->{run}->kill_kill(grace => 0);
+rows($primary, q(SELECT ff_create_execution('killed')));
+$primary->poll_query_until('postgres', $sessions, '0') or die 'its session goes on';
+is(rows($primary, q(SELECT public_state FROM ff_executions WHERE lane_id = 'killed')), 'waiting', 'a worker that is gone gets no work');
+
 # --- A standby.
 
 $primary->backup('backup');
@@ -354,7 +363,7 @@ cmp_ok(rows($primary, 'SELECT count(*) FROM ff_completion_event'), '<', 100, 'an
 is(rows($primary, 'SELECT count(*) FROM ff_list_subscriptions() WHERE events_lost'), '0', 'under nobody');
 
 is_consistent($primary);
-log_is_clean($primary);
+log_is_clean($primary, allow => qr/connection to client lost/);
 log_is_clean($standby, allow => qr/end-of-streaming|could not (?:connect to|receive data from)/);
 $standby->stop;
 $primary->stop;

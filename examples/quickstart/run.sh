@@ -102,7 +102,7 @@ ff_trap
 trap clean_up EXIT
 
 ff_stage
-ff_server_start server
+ff_server_start server "shared_preload_libraries = 'ffengine'"
 dir=$FF_WORK/clients
 mkdir -m 700 "$dir" "$dir/tokens"
 step "Started a private PostgreSQL $(ask 'SHOW server_version') in $PGHOST, OS user $FF_USER."
@@ -121,7 +121,7 @@ execution_id=$(sed -n 's/^created //p' "$dir/submit.log")
 
 step "Worker 1 claims it and suspends it until two approvers and finance have signalled."
 start_worker worker-1
-await worker-1 nothing
+await worker-1 'suspended:'
 expect "state after the suspension" suspended \
 	"$(ask "SELECT public_state FROM ff_executions WHERE execution_id = '$execution_id'")"
 
@@ -150,7 +150,7 @@ grep -q '^booked: accepted, appended_to_waitpoint, counted' "$dir/finance.log" |
 
 step "Worker 2 starts. It knows nothing of the report, and nothing can be claimed yet."
 start_worker worker-2 --until-completed
-await worker-2 nothing
+await worker-2 waiting
 
 step "Bob approves, and sends the same signal again."
 client bob expense_hook "$here/deliver.py" --token-file "$dir/tokens/approval.json" \
@@ -173,7 +173,23 @@ expect "the end" 'completed|1|3' "$(ask "SELECT public_state, total_attempt_coun
 expect "the result" '{"report": "E-1001", "approved_by": ["alice", "bob"], "booking": "B-2041"}' \
 	"$(ask "SELECT convert_from(result, 'UTF8') FROM ff_exec_core
 		WHERE execution_id = ff_execution_uuid('$execution_id')")"
-step "Completed. The history of $execution_id:"
+# What is due by the clock nobody need call for.
+late=$(ask "SELECT execution_id FROM ff_create_execution('late')")
+timeout_at=$(ask "SELECT clock_timestamp() + interval '1 second'")
+ask "SELECT FROM ff_claim('late', 'demo', 'demo-1') c,
+	ff_suspend(c.handle, ff_when('approval'), timeout_at => '$timeout_at', timeout_behavior => 'expire')"
+step "Another report is suspended for one second. Nobody signals, and nobody calls."
+tries=0
+until [ "$(ask "SELECT public_state FROM ff_executions WHERE execution_id = '$late'")" = expired ]; do
+	tries=$((tries + 1))
+	[ "$tries" -le 100 ] || fail "the background worker did not end $late"
+	sleep 0.1
+done
+step "The background worker has ended it as expired," \
+	"$(ask "SELECT round(extract(epoch FROM completed_at - '$timeout_at') * 1000)
+		FROM ff_executions WHERE execution_id = '$late'") ms after its time."
+
+step "The history of $execution_id, the first report, which is completed:"
 echo
 psql -Xq -v ON_ERROR_STOP=1 -v execution_id="$execution_id" -f "$here/history.sql"
 

@@ -17,7 +17,6 @@ PGDATABASE and PGUSER.
 import argparse
 import json
 import os
-import time
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
@@ -32,7 +31,7 @@ def say(text: str) -> None:
 
 
 def claim(conn, instance: str) -> DictRow | None:
-    """Take the next execution of the lane under a lease of 30 s, or None if there is no work."""
+    """Take the next execution of the lane under a lease of 30 s, or None if there is no work for a while."""
     with conn, conn.cursor() as cur:
         cur.execute(
             """
@@ -40,7 +39,8 @@ def claim(conn, instance: str) -> DictRow | None:
               FROM ff_claim(lane_id            => %(lane)s,
                             worker_id          => 'expense-worker',
                             worker_instance_id => %(instance)s,
-                            lease_ttl_ms       => 30000)
+                            lease_ttl_ms       => 30000,
+                            block_ms           => 10000)
             """,
             {"lane": LANE, "instance": instance},
         )
@@ -134,16 +134,11 @@ def main() -> None:
     args = parser.parse_args()
 
     conn = psycopg2.connect("", application_name=args.instance, cursor_factory=DictCursor)
-    idle = False
+    say("waiting for work")
     while True:
         work = claim(conn, args.instance)
         if work is None:
-            if not idle:
-                say("nothing to claim; looking again every 0.2 s")
-            idle = True
-            time.sleep(0.2)
             continue
-        idle = False
         say(f"claimed {work['execution_id']}: claim_kind {work['claim_kind']}, "
             f"attempt {work['attempt_index']}, lease epoch {work['lease_epoch']}")
         if work["claim_kind"] == "resumed":
@@ -152,6 +147,7 @@ def main() -> None:
                 return
         else:
             ask_for_approval(conn, work, args.outbox)
+        say("waiting for work")
 
 
 if __name__ == "__main__":

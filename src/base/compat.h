@@ -65,4 +65,14 @@
 #define ff_owns_database(database, role) pg_database_ownercheck(database, role)
 #endif
 
+/* from libpq/libpq.h, which wants headers of GSSAPI that need not be there */
+extern bool pq_check_connection(void);
+
+/* where it cannot be seen that a client went away, PostgreSQL 14 says that it is there */
+#if PG_VERSION_NUM >= 150000
+#define ff_sees_lost_client() WaitEventSetCanReportClosed()
+#else
+#define ff_sees_lost_client() true
+#endif
+
 #endif							/* FF_COMPAT_H */

@@ -97,7 +97,7 @@ typedef struct RealSetting
 /* clang-format off */
 static const IntSetting int_settings[] = {
 	{"notify_delay", &ff_notify_delay_ms, 10, 1, SECOND, PGC_SIGHUP, GUC_UNIT_MS,
-		"Least time between two notifications of one channel.",
+		"Least time between two notifications of one channel by the background worker.",
 		"Events that come in between share the next one."},
 	{"default_lease_ttl", &ff_default_lease_ttl_ms, 30 * SECOND, 1, DAY_MS, PGC_SUSET, GUC_UNIT_MS,
 		"How long a lease runs when the claim does not say.", NULL},
@@ -176,9 +176,10 @@ static const RealSetting real_settings[] = {
 		"What a retry's delay is multiplied by for the next when the policy does not say.", NULL},
 	{"outbox_retention_ms", &ff_outbox_retention_ms, 7.0 * DAY_MS, 0.0, 3650.0 * DAY_MS, GUC_UNIT_MS,
 		"How long event rows are kept; 0 for ever.",
-		"A durable subscription that has not read them yet keeps them longer."},
+		"Longer where a durable subscription has not acknowledged them, and a completion "
+		"until it was dispatched."},
 	{"outbox_max_retention_ms", &ff_outbox_max_retention_ms, 0.0, 0.0, 3650.0 * DAY_MS, GUC_UNIT_MS,
-		"How long event rows are kept for a durable subscription that does not read them; 0 for ever.", NULL},
+		"How long event rows are kept for a durable subscription that does not acknowledge them; 0 for ever.", NULL},
 };
 
 static const struct config_enum_entry notify_modes[] = {
@@ -282,7 +283,7 @@ define_switches(void)
 	DefineCustomEnumVariable(PREFIX ".notify_mode", "How listeners are notified of events.",
 							 "background: by the worker after commit, so that commits do not queue "
 							 "for the notification lock; transactional: by the writing transaction, "
-							 "also what background does without preload; off: not at all, events are "
+							 "also what background does where no worker runs; off: not at all, events are "
 							 "still written.",
 							 &ff_notify_mode,
 							 process_shared_preload_libraries_in_progress ?
@@ -294,8 +295,8 @@ define_switches(void)
 							 &ff_notify_streams, true, PGC_SIGHUP, 0, NULL, NULL, NULL);
 	DefineCustomBoolVariable(PREFIX ".worker_enabled",
 							 "Whether the background worker runs.",
-							 "Read when a worker connects, so ALTER DATABASE ... SET turns it off for "
-							 "one database.",
+							 "Read when a worker connects: after ALTER DATABASE ... SET, which turns it "
+							 "off for one database, stop the one that runs by ff_stop_worker.",
 							 &ff_worker_enabled, true, PGC_SUSET, 0, NULL, NULL, NULL);
 }
 

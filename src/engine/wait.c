@@ -69,6 +69,25 @@ next_nap(FfWait *wait, bool soon)
 	return wait->nap_ms;
 }
 
+/*
+ * A worker that was killed while it waited is to get no work. PostgreSQL finds
+ * out by itself only if client_connection_check_interval is set.
+ */
+static void
+check_client(const FfWait *wait)
+{
+	if (MyProcPort == NULL || !ff_sees_lost_client())
+		return;
+	if (!pq_check_connection())
+	{
+		ClientConnectionLost = true;
+		InterruptPending = true;
+	}
+	/* that may have reset the latch, for which a condition variable waits */
+	if (wait->on)
+		SetLatch(MyLatch);
+}
+
 bool
 ff_wait_next(FfWait *wait, bool soon)
 {
@@ -93,6 +112,7 @@ ff_wait_next(FfWait *wait, bool soon)
 						 nap_ms, PG_WAIT_EXTENSION);
 		ResetLatch(MyLatch);
 	}
+	check_client(wait);
 	CHECK_FOR_INTERRUPTS();
 	MemoryContextReset(wait->look);
 	return true;

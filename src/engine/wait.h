@@ -18,7 +18,8 @@
  * Preloaded, the backend sleeps until a commit wakes it, at most a second; it
  * looks again after 5, 10, ... 250 ms where the look said `soon`: something is
  * there that cannot be read yet. Otherwise, and on a standby, it looks again
- * after 10, 20, ... 250 ms. Cancellation and shutdown end the wait.
+ * after 10, 20, ... 250 ms. Cancellation and shutdown end the wait, and so does the
+ * loss of the client, before a look.
  */
 #ifndef FF_WAIT_H
 #define FF_WAIT_H
