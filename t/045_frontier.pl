@@ -264,8 +264,9 @@ my $measuring = FfSession->new($node);
 sub pages
 {
 	my ($lane, $before) = @_;
-	my $plan = $measuring->ask("BEGIN; SELECT count(*) FROM ff_claim('$lane', 'w', 'w-1'); ROLLBACK; BEGIN; "
-		  . ($before // '') . "; EXPLAIN (ANALYZE, BUFFERS, COSTS OFF, TIMING OFF, SUMMARY OFF) "
+	$before //= 'SELECT 1';
+	my $plan = $measuring->ask("BEGIN; $before; SELECT count(*) FROM ff_claim('$lane', 'w', 'w-1'); ROLLBACK; "
+		  . "BEGIN; $before; EXPLAIN (ANALYZE, BUFFERS, COSTS OFF, TIMING OFF, SUMMARY OFF) "
 		  . "SELECT count(*) FROM ff_claim('$lane', 'w', 'w-1'); ROLLBACK;");
 	my ($line) = $plan =~ /Buffers: ([^\n]*)/ or die "no buffers in $plan" . $measuring->errors;
 	my $pages = 0;
