@@ -160,7 +160,7 @@ is(rows(q(SELECT c.claim_kind, d.outcome FROM ff_claim('b', 'w', 'w-2') c, LATER
 
 cmp_ok($crashes, '>=', 11, "killed $crashes times");
 is_consistent($node);
-log_is_clean($node, allow => qr/terminated by signal 9|because of crash|in recovery mode|starting up/);
+log_is_clean($node, allow => qr/terminated by signal 9|because of crash|in recovery mode|starting up|not yet accepting/);
 $node->stop;
 
 done_testing();

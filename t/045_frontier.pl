@@ -20,7 +20,7 @@ note("seed $seed");
 srand $seed;
 
 my $node = node_with_extension('frontier', preload => 1, init => { allows_streaming => 1 },
-	conf => [ worker_conf('max_prepared_transactions = 20', "ffengine.retention = '7d'") ]);
+	conf => [ worker_conf('max_prepared_transactions = 20', 'max_connections = 40', "ffengine.retention = '7d'") ]);
 
 sub rows
 {
@@ -378,6 +378,34 @@ for my $classes (1, 3, 150)
 	my ($rc, undef, $err) = $node->psql('postgres', "CALL in_order($order_seed, $rounds, $classes)");
 	is($rc, 0, "$rounds rounds of $classes classes, seed $order_seed, in order") or diag $err;
 }
+
+# --- A claim whose look is long ago: it has stepped over 20,000 dead entries, since other classes took the
+# place of its frontier, while work came back behind it, less or more than the moves that are kept.
+
+my ($slow, $quick) = (FfSession->new($node), FfSession->new($node));
+my $all = join ',', map { "k$_" } 0 .. 150;
+rows(q(CREATE PROCEDURE put_back(n integer) LANGUAGE plpgsql AS $$
+	BEGIN
+	  FOR i IN 1 .. n LOOP
+	    PERFORM put('flat', 3600000);
+	    COMMIT;
+	  END LOOP;
+	END $$));
+$_->ask(q(CALL put_back(1); SELECT count(*) FROM ff_claim('flat', 'w', 'w-1', max_claims => 1000);)) for $slow, $quick;
+my ($out_of, $found) = (0, 0);
+for my $n (1, 5, 10, 30, 2, 5, 15, 30)
+{
+	rows("SELECT put_many('flat', 1); SELECT count(*) FROM ff_claim('order-150', 'w', 'w-1', '{$all}')");
+	$slow->tell(q(SELECT count(*) FROM ff_claim('flat', 'w', 'w-1');));
+	usleep(rand 3_000);
+	$quick->tell("CALL put_back($n); SELECT count(*) FROM ff_claim('flat', 'w', 'w-1', max_claims => 1000);");
+	$found += $slow->answer;
+	$found += $quick->answer;
+	$found += rows(q(SELECT count(*) FROM ff_claim('flat', 'w', 'w-1', max_claims => 1000)));
+	$out_of += $n + 1;
+}
+is($found, $out_of, 'what came back while a claim was on its way is there');
+$_->end for $slow, $quick;
 
 # --- Two databases have lanes of the same names; what one is past the other is not.
 

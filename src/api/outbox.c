@@ -46,10 +46,10 @@ outbox_columns(FunctionCallInfo fcinfo, const Trigger *trigger, TupleDesc desc)
 PG_FUNCTION_INFO_V1(ff_outbox_trigger);
 
 /*
- * BEFORE INSERT on every outbox, argument: the channel. Stamps the row with
- * the top-level transaction, whatever it came with, so that also a row put in
- * by hand or restored from a dump gets a place behind all that was seen. A row
- * that has its stamps is not copied.
+ * BEFORE INSERT on every outbox, arguments: the channel and the stream. Stamps
+ * the row with the top-level transaction, whatever it came with, so that also a
+ * row put in by hand or restored from a dump gets a place behind all that was
+ * seen. A row that has its stamps is not copied.
  */
 Datum
 ff_outbox_trigger(PG_FUNCTION_ARGS)

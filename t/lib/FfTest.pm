@@ -100,7 +100,7 @@ sub kill_server
 }
 
 # log_is_clean(NODE, OPTION => VALUE, ...): a test that the server log has no line above ERROR and
-# no trace of a crash.
+# no trace of a crash or of a leaked buffer, snapshot or relation.
 #   allow   a regular expression of lines that this test causes on purpose
 #   from    length of the log to skip
 #   name    of the test
@@ -109,7 +109,7 @@ sub log_is_clean
 	my ($node, %opt) = @_;
 	my $log = slurp_file($node->logfile, $opt{from} // 0);
 	my @bad = grep {
-		/\b(?:FATAL|PANIC): \s|TRAP: |\b(?:LOG|WARNING): .*(?:terminated by signal|\bcrash)/x
+		/\b(?:FATAL|PANIC): \s|TRAP: |\b(?:LOG|WARNING): .*(?:terminated by signal|\bcrash|\bleak|was\ not\ closed)/x
 		  && !($opt{allow} && $_ =~ $opt{allow})
 	} split /\n/, $log;
 
