@@ -49,7 +49,7 @@ static const char *const timeout_behaviors[] = {
 typedef struct Suspend
 {
 	/* the arguments */
-	FfWait	   *wait;
+	FfWaitTerms *wait;
 	Jsonb	   *condition;
 	Jsonb	   *resume_policy;
 	const char *reason_code;
@@ -115,7 +115,7 @@ read_arguments(FunctionCallInfo fcinfo, int n, Suspend *s)
 		ff_raise_null("resume_condition");
 	s->condition = PG_GETARG_JSONB_P(n);
 	s->resume_policy = ff_arg_jsonb_or_null(fcinfo, n + 5, "resume_policy");
-	s->wait = ff_wait_parse(s->condition, ff_arg_jsonb_or_null(fcinfo, n + 1, "waitpoints"),
+	s->wait = ff_wait_terms_parse(s->condition, ff_arg_jsonb_or_null(fcinfo, n + 1, "waitpoints"),
 							s->resume_policy);
 	s->reason_code = ff_arg_text_or(fcinfo, n + 2, "waiting_for_signal");
 	s->timeout_at_ms = ff_arg_maybe_instant(fcinfo, n + 3, "timeout_at");

@@ -232,10 +232,10 @@ ff_resume_policy_parse(Jsonb *document, const char *root)
 	return result;
 }
 
-FfWait *
-ff_wait_parse(Jsonb *resume_condition, Jsonb *waitpoints, Jsonb *resume_policy)
+FfWaitTerms *
+ff_wait_terms_parse(Jsonb *resume_condition, Jsonb *waitpoints, Jsonb *resume_policy)
 {
-	FfWait	   *wait = palloc(sizeof(FfWait));
+	FfWaitTerms *wait = palloc(sizeof(FfWaitTerms));
 
 	/* rule 1 comes first, for all three */
 	ff_condition_check_shape(resume_condition, "resume_condition");

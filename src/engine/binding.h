@@ -2,7 +2,7 @@
  * binding.h - what a suspension is asked to wait on: the waitpoints to bind and
  * the resume policy. Pure: no database.
  *
- * ff_wait_parse() does rules 1 to 6 of specification chapter 03, 4.2, in their
+ * ff_wait_terms_parse() does rules 1 to 6 of specification chapter 03, 4.2, in their
  * order, over the three documents of ff_suspend; the parts serve alone as well.
  */
 #ifndef FF_BINDING_H
@@ -43,19 +43,19 @@ typedef struct FfResumePolicy
 	bool		retain_signal_buffer_until_closed;
 } FfResumePolicy;
 
-typedef struct FfWait
+typedef struct FfWaitTerms
 {
 	FfCondition *condition;
 	FfBindings	bindings;
 	FfResumePolicy policy;
-} FfWait;
+} FfWaitTerms;
 
 /*
  * Rules 1 to 6 over the arguments of ff_suspend; waitpoints and resume_policy
  * may be NULL. Raises invalid_input with the rule's name, invalid_waitpoint_key;
  * of the policy's values unknown_value and negative, last.
  */
-extern FfWait *ff_wait_parse(Jsonb *resume_condition, Jsonb *waitpoints, Jsonb *resume_policy);
+extern FfWaitTerms *ff_wait_terms_parse(Jsonb *resume_condition, Jsonb *waitpoints, Jsonb *resume_policy);
 
 /*
  * The bindings alone: rules 1 and 4. NULL gives a fresh waitpoint for each key of

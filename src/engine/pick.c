@@ -35,9 +35,13 @@ typedef struct Class
 	FfWorkClass is;
 	FfPlace    *begin;			/* behind this; the first place: everything */
 	Part		part;			/* that the scan goes through */
-	FfScan	   *scan;			/* NULL: exhausted */
+	FfScan	   *scan;			/* NULL: laid aside, or exhausted */
+	bool		exhausted;
 	FfRow		row;			/* the one that the scan is at, not locked */
 } Class;
+
+/* Scans held open at a time: where there are more classes the others are laid aside at their first row. */
+#define MAX_SCANS 16
 
 struct FfPick
 {
@@ -164,6 +168,7 @@ step(const FfPick *pick, Class *class)
 		if (++class->part != END)
 			begin_part(pick, class);
 	}
+	class->exhausted = true;
 	return false;
 }
 
@@ -216,7 +221,10 @@ begin_class(FfPick *pick, Class *class)
 	if (!IsolationUsesXactSnapshot() && !TransactionIdIsValid(GetTopTransactionIdIfAny()))
 		ff_frontier_advance(&look, &class->is, &first);
 	if (!ff_capabilities_match(tokens_of(&class->row), pick->capabilities))
+	{
 		end_scan(class);
+		class->exhausted = true;
+	}
 	else if (is_overdue(pick, ff_row_maybe_int8(&class->row, FF_CORE_DEADLINE)))
 		advance(pick, class);
 }
@@ -229,8 +237,10 @@ add_class(FfPick *pick, bool resumable, int64 caps_hash)
 	};
 
 	begin_class(pick, &class);
-	if (class.scan == NULL)
+	if (class.exhausted)
 		return;
+	if (pick->nclasses >= MAX_SCANS)
+		end_scan(&class);
 	pick->classes = pick->classes
 		? repalloc(pick->classes, (pick->nclasses + 1) * sizeof(Class)) : palloc(sizeof(Class));
 	pick->classes[pick->nclasses++] = class;
@@ -308,7 +318,7 @@ first_class(FfPick *pick)
 	{
 		Class	   *class = &pick->classes[i];
 
-		if (class->scan && (first == NULL || comes_before(&class->row, &first->row)))
+		if (!class->exhausted && (first == NULL || comes_before(&class->row, &first->row)))
 			first = class;
 	}
 	return first;
@@ -351,14 +361,30 @@ may_be_claimed(FfPick *pick, const Class *class, FfCandidate *candidate)
 	return false;
 }
 
+/* Go on with a class that was laid aside; its row may be another one by now. */
+static void
+take_up(FfPick *pick, Class *class)
+{
+	FfPlace		place = ff_place_before(place_of(&class->row));
+
+	if (begin_behind(pick, class, &place) &&
+		is_overdue(pick, ff_row_maybe_int8(&class->row, FF_CORE_DEADLINE)))
+		advance(pick, class);
+}
+
 bool
 ff_pick_next(FfPick *pick, FfCandidate *candidate)
 {
 	bool		found = false;
 	Class	   *class;
 
-	while (!found && (class = first_class(pick)) != NULL)
+	while (!found && pick->wanted > 0 && (class = first_class(pick)) != NULL)
 	{
+		if (class->scan == NULL)
+		{
+			take_up(pick, class);
+			continue;
+		}
 		if (ff_scan_lock(class->scan, &class->row, LockWaitSkip))
 		{
 			candidate_of(&class->row, candidate);
