@@ -288,6 +288,32 @@ ok(until_true(2, sub { output('held') =~ /^read /m }), 'the holder gone: told ag
 $holder->end;
 stop_client('held');
 
+# --- What it has sent it does not keep.
+
+# worker_memory(): bytes in use that the worker never gives back
+sub worker_memory
+{
+	my $from = -s $node->logfile;
+	my $used;
+
+	$node->safe_psql('postgres', q(SELECT pg_log_backend_memory_contexts(pid) FROM pg_stat_activity WHERE backend_type = 'ffengine worker'));
+	until_true(PATIENCE, sub { ($used) = slurp_file($node->logfile, $from) =~ /TopMemoryContext: .* (\d+) used/ }) or die 'not logged';
+	return $used;
+}
+
+my $memory = worker_memory();
+$node->safe_psql('postgres', <<'SQL');
+DO $$
+BEGIN
+  FOR i IN 1 .. 200 LOOP
+    PERFORM ff_create_execution('l');
+    COMMIT;
+    PERFORM pg_sleep(0.012);
+  END LOOP;
+END $$
+SQL
+cmp_ok(worker_memory() - $memory, '<', 8192, 'two hundred notifications later it holds no more memory');
+
 # --- How soon, on a server that does nothing else.
 
 my ($took) = run_command([ '/usr/bin/python3', $program, $node->connstr('postgres'), 'latency' ]);
