@@ -285,8 +285,26 @@ usleep(SILENCE * 1_000_000);
 unlike(output('held'), qr/^read /m, 'and cannot read yet');
 $holder->ask('ROLLBACK');
 ok(until_true(2, sub { output('held') =~ /^read /m }), 'the holder gone: told again, it reads, without another commit');
-$holder->end;
 stop_client('held');
+
+# Two hold it, and the events' transactions commit in another order than they began.
+create_claimed(2);
+follow('twice');
+$holder->ask('BEGIN; SELECT pg_current_xact_id();');
+my $early = FfSession->new($node);
+$early->ask('BEGIN; SELECT pg_current_xact_id();');
+my $second = FfSession->new($node, 'other');
+$second->ask('BEGIN; SELECT pg_current_xact_id();');
+$actor->ask('SELECT ff_complete(handle) FROM work WHERE n = 1');
+usleep(SILENCE * 1_000_000);
+$early->ask('SELECT ff_complete(handle) FROM work WHERE n = 2; COMMIT;');
+usleep(SILENCE * 1_000_000);
+$holder->ask('ROLLBACK');
+usleep(SILENCE * 1_000_000);
+$second->ask('ROLLBACK');
+ok(until_true(2, sub { 2 == (() = output('twice') =~ /^read /mg) }), 'two held it: when both are gone both events have been read');
+$_->end for $holder, $early, $second;
+stop_client('twice');
 
 # --- What it has sent it does not keep.
 

@@ -49,8 +49,7 @@ collect(FfSlot *slot, int64 due_ms[FF_RECONCILERS], bool *settings)
 	for (int i = 1; i <= FF_OUTBOXES; i++)
 		if (marks->outboxes[i].event_id != 0)
 		{
-			pending.outboxes[i].event_id = Max(pending.outboxes[i].event_id, marks->outboxes[i].event_id);
-			pending.outboxes[i].xact_id = Max(pending.outboxes[i].xact_id, marks->outboxes[i].xact_id);
+			ff_news_add(&pending.outboxes[i], &marks->outboxes[i]);
 			have_pending = true;
 		}
 	for (int i = 0; i < marks->nlanes; i++)
@@ -82,10 +81,10 @@ send_all(void)
 static uint64
 horizon(void)
 {
-	uint64		next = U64FromFullTransactionId(ReadNextFullTransactionId());
 	TransactionId xmin = GetTransactionSnapshot()->xmin;
+	uint64		next = U64FromFullTransactionId(ReadNextFullTransactionId());
 
-	/* xmin is at most two billion behind the next one */
+	/* read after it, the next one is not behind xmin, and at most two billion ahead */
 	return next - (uint32) ((uint32) next - xmin);
 }
 
@@ -96,7 +95,8 @@ note_echoes(uint64 readable_below)
 	for (int i = 1; i <= FF_OUTBOXES; i++)
 		if (pending.outboxes[i].xact_id >= readable_below)
 		{
-			echoes[i] = pending.outboxes[i];
+			/* what waits there may be of a younger transaction */
+			ff_news_add(&echoes[i], &pending.outboxes[i]);
 			have_echoes = true;
 		}
 	if (have_echoes)
@@ -119,8 +119,7 @@ look_at_horizon(void)
 			continue;
 		if (echoes[i].xact_id < readable_below)
 		{
-			pending.outboxes[i].event_id = Max(pending.outboxes[i].event_id, echoes[i].event_id);
-			pending.outboxes[i].xact_id = Max(pending.outboxes[i].xact_id, echoes[i].xact_id);
+			ff_news_add(&pending.outboxes[i], &echoes[i]);
 			have_pending = true;
 			memset(&echoes[i], 0, sizeof(FfNews));
 		}

@@ -43,6 +43,13 @@ request(void)
 }
 
 void
+ff_news_add(FfNews *news, const FfNews *more)
+{
+	news->event_id = Max(news->event_id, more->event_id);
+	news->xact_id = Max(news->xact_id, more->xact_id);
+}
+
+void
 ff_marks_clear(FfMarks *marks)
 {
 	memset(marks->outboxes, 0, sizeof(marks->outboxes));

@@ -146,6 +146,9 @@ extern void ff_hold_release(Oid database);
 /* The condition variable of a lane. */
 extern ConditionVariable *ff_slot_lane_changed(FfSlot *slot, const char *lane_id);
 
+/* The news of both. */
+extern void ff_news_add(FfNews *news, const FfNews *more);
+
 /* No marks. */
 extern void ff_marks_clear(FfMarks *marks);
 

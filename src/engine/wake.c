@@ -73,13 +73,6 @@ ff_wake_count(FfCounter counter, int64 n)
 	current()->counts[counter] += n;
 }
 
-static void
-add_news(FfNews *news, const FfNews *more)
-{
-	news->event_id = Max(news->event_id, more->event_id);
-	news->xact_id = Max(news->xact_id, more->xact_id);
-}
-
 void
 ff_wake_outbox(FfOutbox outbox, int64 event_id)
 {
@@ -88,7 +81,7 @@ ff_wake_outbox(FfOutbox outbox, int64 event_id)
 		.xact_id = U64FromFullTransactionId(GetTopFullTransactionId()),
 	};
 
-	add_news(&current()->outboxes[outbox], &news);
+	ff_news_add(&current()->outboxes[outbox], &news);
 	ff_wake_count(FF_COUNT_EVENTS_COMPLETION + outbox - 1, 1);
 }
 
@@ -251,7 +244,7 @@ mark(FfSlot *slot)
 		for (int i = 1; i <= FF_OUTBOXES; i++)
 		{
 			wake |= owed->outboxes[i].event_id != 0;
-			add_news(&marks->outboxes[i], &owed->outboxes[i]);
+			ff_news_add(&marks->outboxes[i], &owed->outboxes[i]);
 		}
 		foreach(cell, owed->lanes)
 		{
@@ -351,7 +344,7 @@ merge(void)
 		return;
 	}
 	for (int i = 1; i <= FF_OUTBOXES; i++)
-		add_news(&outer->outboxes[i], &inner->outboxes[i]);
+		ff_news_add(&outer->outboxes[i], &inner->outboxes[i]);
 	foreach(cell, inner->lanes)
 		add_lane(outer, lfirst(cell), false);
 	foreach(cell, inner->works)
