@@ -134,7 +134,12 @@ is( rows(q(SELECT last_sqlstate, errors > 0, last_error_at IS NOT NULL FROM ff_r
 	'23514|t|t', 'status shows the error');
 is(rows(q(SELECT count(*) FROM ff_exec_core WHERE lane_id = 'whole' AND eligibility_state = 'eligible_now')), '9', 'rows of the same batch are done');
 within(3, 'the row is parked', sub { rows(q(SELECT parked_rows FROM ff_reconciler_status() WHERE name = 'delayed_promoter')) eq '1' });
-usleep(1_000_000);
+# a batch that comes after one with an error and finds nothing is no failure
+rows(q(SELECT ff_set_reconciler('delayed_promoter', batch_size => 1)));
+usleep(2_500_000);
+is(rows(q(SELECT backoff_until IS NULL, last_sqlstate FROM ff_reconciler_status() WHERE name = 'delayed_promoter')), 't|23514',
+	'the reconciler does not back off');
+rows(q(SELECT ff_set_reconciler('delayed_promoter', batch_size => 0)));
 my @said = worker_said($node, qr/never/, $from);
 is(scalar(@said), 1, 'one log line') or diag(join "\n", @said);
 rows('ALTER TABLE ff_exec_core DROP CONSTRAINT never');

@@ -48,8 +48,8 @@ typedef struct Step
 	FfBatch		batch;
 	List	   *keys;			/* of the batch; in pass_context */
 	const char *key;			/* the one to do alone */
-	FfInt8		next;
-	bool		done;			/* the batch came short: next is known */
+	FfInt8		next;			/* known where the batch came short */
+	bool		failed;			/* before it came to a row */
 } Step;
 
 void
@@ -189,9 +189,9 @@ apply_one(void *arg)
 	return true;
 }
 
-/* The batch raised: each of its rows alone. */
+/* The batch, which was to step over so many rows, raised: each of its rows alone. */
 static void
-apply_one_by_one(Step *step, const char *what)
+apply_one_by_one(Step *step, const char *what, int64 passed_over)
 {
 	const char *name = ff_reconciler_defaults[step->reconciler].name;
 	Schedule   *schedule = &schedules[step->reconciler];
@@ -199,13 +199,17 @@ apply_one_by_one(Step *step, const char *what)
 
 	step->batch.processed = 0;
 	step->batch.skipped = 0;
+	step->batch.passed_over = passed_over;
 	foreach(cell, step->keys)
 	{
 		step->key = lfirst(cell);
 		if (ShutdownRequestPending || ff_extension_gone)
 			return;
 		if (ff_failing_is_parked(schedule->failing, step->key))
+		{
+			step->batch.passed_over++;
 			continue;
+		}
 		if (ff_transaction_run(what, apply_one, step) || ff_transaction_sqlstate == 0)
 			continue;
 		step->batch.passed_over++;
@@ -239,6 +243,15 @@ back_off(Schedule *schedule, FfReconciler reconciler)
 	schedule->run.last_error_at_ms = ff_real_ms();
 }
 
+/* No longer does it fail as a whole: the next time would be news. */
+static void
+recover(Schedule *schedule)
+{
+	schedule->failures = 0;
+	schedule->backoff_until_ms = 0;
+	schedule->logged_sqlstate = 0;
+}
+
 /* Toward ffengine.batch_target, by halves and doubles. */
 static void
 adapt_batch(Schedule *schedule, int32 largest, int64 took_ms)
@@ -258,6 +271,7 @@ run_batch(Schedule *schedule, Step *step, int32 largest)
 	const char *name = ff_reconciler_defaults[reconciler].name;
 	FfBatch    *batch = &step->batch;
 	int64		began_ms = ff_real_ms();
+	int64		passed_over = batch->passed_over;
 	char	   *what;
 
 	if (schedule->batch == 0)
@@ -275,12 +289,13 @@ run_batch(Schedule *schedule, Step *step, int32 largest)
 		if (ff_extension_gone || ShutdownRequestPending)
 			return false;
 		if (step->keys != NIL && !ff_sqlstate_is_transient(ff_transaction_sqlstate))
-			apply_one_by_one(step, what);
+			apply_one_by_one(step, what, passed_over);
 		else if (ff_sqlstate_is_transient(ff_transaction_sqlstate))
 			return false;
 		else
 		{
 			batch->errors++;
+			step->failed = true;
 			return false;
 		}
 	}
@@ -356,10 +371,10 @@ ff_schedule_run(FfReconciler reconciler, void (*between) (void))
 	pass.sqlstate = schedule->run.last_sqlstate;
 	schedule->again = more;
 	schedule->last_end_ms = ff_real_ms();
-	if (pass.errors > 0 && step.keys == NIL)
+	if (step.failed)
 		back_off(schedule, reconciler);
 	else
-		schedule->failures = 0;
+		recover(schedule);
 	/* what was due and could not be done waits for the interval */
 	if (step.next.isset && !ff_duty_is_unhurried(reconciler) && (step.next.value > now_ms || pass.processed > 0))
 		ff_schedule_note_due(reconciler, step.next.value);
