@@ -162,6 +162,8 @@ usleep(1_500_000);
 @said = worker_said($node, qr/worker_registry_ttl_sweep/, $from);
 is(scalar(@said), 1, 'one log line') or diag(join "\n", @said);
 is(rows(q(SELECT backoff_until IS NOT NULL FROM ff_reconciler_status() WHERE name = 'worker_registry_ttl_sweep')), 't', 'it backs off');
+within(11, 'the table says why', sub {
+	rows(q(SELECT last_sqlstate FROM ff_reconciler_state WHERE name = 'worker_registry_ttl_sweep')) eq '42P01' });
 rows('ALTER TABLE elsewhere RENAME TO ff_worker_registry');
 within(10, 'the table back, it runs again',
 	sub { rows(q(SELECT last_good_at > last_error_at FROM ff_reconciler_status() WHERE name = 'worker_registry_ttl_sweep')) eq 't' });

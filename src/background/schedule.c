@@ -31,8 +31,7 @@ typedef struct Schedule
 	int			logged_sqlstate;	/* of a whole pass, so that it is logged once */
 	FfFailing  *failing;		/* rows that failed in the last pass they took part in */
 	FfReconcilerRun run;		/* what status shows */
-	FfDutySums	unsaved;		/* passes that the table does not have yet, the last one apart */
-	FfDutyPass	last;			/* the last one; its now_ms is 0 where it is saved */
+	FfReconcilerRun saved;		/* as much of it as the table has */
 	bool		is_noted;		/* by the transaction that saves, while that runs */
 } Schedule;
 
@@ -76,7 +75,7 @@ read_settings(void *arg)
 		settings[i] = states[i].settings;
 		/* go on from the numbers of those before */
 		if (schedules[i].run.runs == 0)
-			schedules[i].run = states[i].run;
+			schedules[i].run = schedules[i].saved = states[i].run;
 	}
 	return true;
 }
@@ -320,39 +319,32 @@ publish(FfReconciler reconciler)
 
 /* What the pass did, for those who ask and for the table. */
 static void
-account(FfReconciler reconciler, const FfDutyPass *pass)
+account(FfReconciler reconciler, int64 processed, int64 errors)
 {
 	Schedule   *schedule = &schedules[reconciler];
 	FfReconcilerRun *run = &schedule->run;
 
 	run->parked_rows = ff_failing_settle(&schedule->failing);
-	run->last_run_at_ms = pass->now_ms;
-	run->last_duration_ms = pass->duration_ms;
-	run->last_processed = pass->processed;
-	run->last_errors = pass->errors;
+	run->last_processed = processed;
+	run->last_errors = errors;
 	run->runs++;
-	run->processed += pass->processed;
-	run->errors += pass->errors;
-	if (pass->errors == 0)
-		run->last_good_at_ms = pass->now_ms;
-	if (schedule->last.now_ms != 0)
-	{
-		schedule->unsaved.runs++;
-		schedule->unsaved.processed += schedule->last.processed;
-		schedule->unsaved.errors += schedule->last.errors;
-	}
-	schedule->last = *pass;
-	ff_duty_count(reconciler, pass);
+	run->processed += processed;
+	run->errors += errors;
+	if (errors == 0)
+		run->last_good_at_ms = run->last_run_at_ms;
+	ff_duty_count(reconciler, run);
 }
 
 void
 ff_schedule_run(FfReconciler reconciler, void (*between) (void))
 {
 	Schedule   *schedule = &schedules[reconciler];
-	FfDutyPass	pass = {.now_ms = ff_real_ms()};
 	Step		step = {.reconciler = reconciler};
 	TimestampTz began = GetCurrentTimestamp();
+	int64		began_ms = ff_real_ms();
 	int64		now_ms = ff_now_ms();
+	int64		processed = 0;
+	int64		errors = 0;
 	bool		more;
 	MemoryContext old = MemoryContextSwitchTo(pass_context);
 
@@ -361,14 +353,14 @@ ff_schedule_run(FfReconciler reconciler, void (*between) (void))
 	do
 	{
 		more = run_batch(schedule, &step, settings[reconciler].batch_size);
-		pass.processed += step.batch.processed;
-		pass.errors += step.batch.errors;
+		processed += step.batch.processed;
+		errors += step.batch.errors;
 		between();
-	} while (more && ff_real_ms() - pass.now_ms < LONGEST_PASS_MS &&
+	} while (more && ff_real_ms() - began_ms < LONGEST_PASS_MS &&
 			 !ShutdownRequestPending && !ff_extension_gone);
 
-	pass.duration_ms = (GetCurrentTimestamp() - began) / 1000.0;
-	pass.sqlstate = schedule->run.last_sqlstate;
+	schedule->run.last_run_at_ms = began_ms;
+	schedule->run.last_duration_ms = (GetCurrentTimestamp() - began) / 1000.0;
 	schedule->again = more;
 	schedule->last_end_ms = ff_real_ms();
 	if (step.failed)
@@ -376,9 +368,10 @@ ff_schedule_run(FfReconciler reconciler, void (*between) (void))
 	else
 		recover(schedule);
 	/* what was due and could not be done waits for the interval */
-	if (step.next.isset && !ff_duty_is_unhurried(reconciler) && (step.next.value > now_ms || pass.processed > 0))
+	if (step.next.isset && !ff_duty_is_unhurried(reconciler) &&
+		(step.next.value > now_ms || processed > 0))
 		ff_schedule_note_due(reconciler, step.next.value);
-	account(reconciler, &pass);
+	account(reconciler, processed, errors);
 	publish(reconciler);
 	MemoryContextSwitchTo(old);
 	MemoryContextReset(pass_context);
@@ -392,11 +385,13 @@ save(void *arg)
 	for (int i = 0; i < FF_RECONCILERS; i++)
 	{
 		Schedule   *schedule = &schedules[i];
-		int64		done = schedule->last.processed + schedule->last.errors +
-			schedule->unsaved.processed + schedule->unsaved.errors;
+		FfReconcilerRun since = schedule->run;
 
-		if (schedule->last.now_ms != 0 && (done > 0 || *all))
-			schedule->is_noted = ff_duty_note(i, &schedule->last, &schedule->unsaved);
+		since.runs -= schedule->saved.runs;
+		since.processed -= schedule->saved.processed;
+		since.errors -= schedule->saved.errors;
+		if (since.runs > 0 && (since.processed > 0 || since.errors > 0 || *all))
+			schedule->is_noted = ff_duty_note(i, &since);
 	}
 	return true;
 }
@@ -411,10 +406,7 @@ ff_schedule_save(bool all)
 	for (int i = 0; i < FF_RECONCILERS; i++)
 	{
 		if (saved && schedules[i].is_noted)
-		{
-			memset(&schedules[i].unsaved, 0, sizeof(FfDutySums));
-			schedules[i].last.now_ms = 0;
-		}
+			schedules[i].saved = schedules[i].run;
 		schedules[i].is_noted = false;
 	}
 }
