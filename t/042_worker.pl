@@ -276,6 +276,11 @@ rows('CREATE EXTENSION ffengine CASCADE');
 within(2, 'made again, there is a worker', sub { workers($node, 'postgres') == 1 });
 watch_due($node, 'postgres');
 due_in_time($node, 'postgres', 'extension made again');
+rows('DROP FUNCTION watch_claim; DROP PROCEDURE watch_begin; DROP PROCEDURE watch_on; DROP TABLE watch');
+set_intervals(60000);
+rows('BEGIN; DROP EXTENSION ffengine; CREATE EXTENSION ffengine; COMMIT');
+within(2, 'dropped and made in one transaction, it has a worker that acts', sub {
+	rows(q(SELECT count(*) FROM ff_reconciler_status() WHERE runs > 0)) > 10 });
 
 is_consistent($node);
 log_is_clean($node, allow => qr/terminat(?:ed by signal 9|ing background worker)|because of crash|in recovery mode|starting up|not yet accepting|shutting down/);

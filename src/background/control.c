@@ -97,6 +97,8 @@ start_after_commit(FfCall *call, FfSlot *slot)
 				 errmsg("the extension was made by this very transaction"),
 				 errhint("Commit first: without preload nothing starts by itself."));
 	ff_wake_start_worker();
+	/* one of an extension dropped before is to look, and to leave */
+	ff_wake_settings();
 	ff_call_row(call, ff_text("starting"), ff_null());
 }
 
@@ -114,13 +116,14 @@ ff_start_worker(PG_FUNCTION_ARGS)
 	ff_call_begin(&call, fcinfo);
 	if (slot)
 		slot->worker_stopped = false;
-	if ((pid = worker_pid()) != 0)
-		ff_call_row(&call, ff_text("already_running"), ff_int4(pid));
-	else if (creating_extension && slot == NULL)
+	if (creating_extension && slot == NULL)
 		/* CREATE EXTENSION asks for it everywhere: here nothing runs by itself */
 		return ff_call_end(&call);
-	else if (extension_is_new())
+	if (extension_is_new())
+		/* one that still runs is of the extension that was dropped before */
 		start_after_commit(&call, slot);
+	else if ((pid = worker_pid()) != 0)
+		ff_call_row(&call, ff_text("already_running"), ff_int4(pid));
 	else
 		ff_call_row(&call, ff_text("started"), ff_int4(start()));
 	return ff_call_end(&call);
