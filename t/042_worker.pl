@@ -103,14 +103,17 @@ rows(q(SELECT ff_set_reconciler('lease_expiry', enabled => true);
        SELECT ff_claim('off', 'w', 'w-1', lease_ttl_ms => 300)));
 within(1.5, 'on again, the worker does it', sub { rows($expired) == 2 });
 
-# --- Killed, it comes back.
+# --- Cancelled, it stays; killed, it comes back.
 
 ($worker) = workers($node, 'postgres');
+my ($launcher) = launchers($node);
+rows("SELECT pg_cancel_backend($_)") for $worker, $launcher;
+usleep(300_000);
+is(join(' ', workers($node, 'postgres'), launchers($node)), "$worker $launcher", 'idle, neither it nor the launcher ends by a cancellation');
 due_in_time($node, 'postgres', 'terminated', late => 3000, due_in => 1000, between => sub {
 	is(rows("SELECT pg_terminate_backend($worker)"), 't', 'the worker is terminated');
 	within(3, 'another comes', sub { replaced($worker) });
 });
-my ($launcher) = launchers($node);
 rows("SELECT pg_terminate_backend($launcher)");
 within(8, 'the launcher terminated: another comes', sub { my @l = launchers($node); @l == 1 && $l[0] != $launcher });
 ($worker) = workers($node, 'postgres');

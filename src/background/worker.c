@@ -25,6 +25,8 @@
 
 /* How often what happened is written to ff_reconciler_state, at most. */
 #define SAVE_MS 10000
+/* How often a worker that waits for another version of the extension looks for it. */
+#define VERSION_LOOK_MS 1000
 
 static FfSlot *slot = NULL;
 
@@ -199,7 +201,7 @@ announce_sleep(int64 until_ms)
 	LWLockAcquire(slot->lock, LW_EXCLUSIVE);
 	marked = slot->wake_pending;
 	for (int i = 0; !marked && i < FF_RECONCILERS; i++)
-		marked = slot->marks.due_ms[i] - ahead_ms < until_ms;
+		marked = slot->marks.due_ms[i] < until_ms + ahead_ms;
 	if (marked)
 		until_ms = Min(until_ms, ff_notifier_gate_ms());
 	slot->worker_due_ms = until_ms + ahead_ms;
@@ -219,6 +221,14 @@ sleep_until(int64 until_ms)
 	ResetLatch(MyLatch);
 }
 
+/* Between transactions there is nothing to cancel. */
+static void
+check_interrupts(void)
+{
+	QueryCancelPending = false;
+	CHECK_FOR_INTERRUPTS();
+}
+
 static void
 work(void)
 {
@@ -228,7 +238,7 @@ work(void)
 	ff_schedule_init(slot);
 	while (!ShutdownRequestPending && !ff_extension_gone)
 	{
-		CHECK_FOR_INTERRUPTS();
+		check_interrupts();
 		if (ConfigReloadPending)
 		{
 			ConfigReloadPending = false;
@@ -253,15 +263,29 @@ work(void)
 	}
 }
 
+/* End before there was anything to do. A database without the extension is given no slot. */
+static void
+leave_quietly(void)
+{
+	slot = ff_shared() ? ff_slot_find(MyDatabaseId) : NULL;
+	leave(FF_WORKER_QUIET);
+}
+
+/* True while a command needs the database for itself. */
+static bool
+is_in_the_way(void)
+{
+	return ff_shared() && ff_hold_is_on(MyDatabaseId);
+}
+
 /* Wait while the library is not the one that the extension was made for. */
-static FfExtensionFound
-wait_for_extension(void)
+static void
+wait_for_version(void)
 {
 	FfExtensionFound found;
 	bool		warned = false;
 
-	while ((found = ff_transaction_find_extension()) == FF_EXTENSION_OTHER_VERSION &&
-		   !ShutdownRequestPending)
+	while ((found = ff_transaction_find_extension()) == FF_EXTENSION_OTHER_VERSION)
 	{
 		if (!warned)
 			ereport(WARNING,
@@ -269,28 +293,29 @@ wait_for_extension(void)
 							"extension is of another", MyDatabaseId, FF_VERSION),
 					 errhint("Run ALTER EXTENSION ffengine UPDATE.")));
 		warned = true;
-		sleep_until(ff_real_ms() + ff_launcher_naptime_ms);
+		sleep_until(ff_real_ms() + VERSION_LOOK_MS);
+		check_interrupts();
+		/* commits are not to rely on it yet: no slot tells those commands whom to send away */
+		if (ShutdownRequestPending || is_in_the_way())
+			proc_exit(0);
 	}
-	return found;
+	if (found == FF_EXTENSION_ABSENT)
+		leave_quietly();
 }
 
 /* End here unless this database is to have a worker, and this process is to be it. */
 static void
 begin(void)
 {
-	FfExtensionFound found = wait_for_extension();
-
-	if (ShutdownRequestPending)
-		proc_exit(0);
-	if (found == FF_EXTENSION_ABSENT || !ff_worker_enabled)
-	{
-		/* a database without the extension is given no slot */
-		slot = ff_shared() ? ff_slot_find(MyDatabaseId) : NULL;
-		leave(FF_WORKER_QUIET);
-	}
+	if (ff_transaction_find_extension() == FF_EXTENSION_ABSENT || !ff_worker_enabled)
+		leave_quietly();
 	if (!take_lock())
 		proc_exit(0);
+	wait_for_version();
 	sign_on();
+	/* a command that came before could not see it, one that comes now does */
+	if (is_in_the_way())
+		leave(FF_WORKER_ASKED);
 }
 
 /* What is left to tell, once commits have been told to do without the worker. */
