@@ -286,7 +286,7 @@ within(2, 'dropped and made in one transaction, it has a worker that acts', sub 
 	rows(q(SELECT count(*) FROM ff_reconciler_status() WHERE runs > 0)) > 10 });
 
 is_consistent($node);
-log_is_clean($node, allow => qr/terminat(?:ed by signal 9|ing background worker)|because of crash|in recovery mode|starting up|not yet accepting|shutting down/);
+log_is_clean($node, allow => qr/terminat(?:ed by signal 9|ing background worker)|because of crash|in recovery mode|starting up|not yet accepting|shutting down|terminating connection/);
 $node->stop;
 
 done_testing();

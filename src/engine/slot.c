@@ -5,7 +5,6 @@
 
 #include "miscadmin.h"
 #include "storage/ipc.h"
-#include "storage/procarray.h"
 #include "storage/shmem.h"
 
 #include "base/hash.h"
@@ -187,30 +186,68 @@ ff_slot_find(Oid database)
 }
 
 void
-ff_slot_free(FfSlot *slot)
+ff_slot_free(Oid database)
 {
+	FfSlot	   *slot;
+
 	LWLockAcquire(shared->lock, LW_EXCLUSIVE);
-	slot_reset(slot);
+	slot = find_slot(database);
+	if (slot)
+		slot_reset(slot);
 	LWLockRelease(shared->lock);
 }
 
-/* The hold of a backend that is no more is none. */
+/* Under the lock. */
 static bool
-hold_stands(const FfHold *hold)
+is_held(Oid database)
 {
-	return OidIsValid(hold->database) && BackendPidGetProc(hold->holder) != NULL;
+	for (int i = 0; i < FF_HOLDS; i++)
+		if (shared->holds[i].database == database)
+			return true;
+	return false;
 }
 
 bool
 ff_hold_is_on(Oid database)
 {
-	bool		on = false;
+	bool		on;
 
 	LWLockAcquire(shared->lock, LW_SHARED);
-	for (int i = 0; i < FF_HOLDS; i++)
-		on |= shared->holds[i].database == database && hold_stands(&shared->holds[i]);
+	on = is_held(database);
 	LWLockRelease(shared->lock);
 	return on;
+}
+
+bool
+ff_start_begin(Oid database)
+{
+	bool		free;
+
+	LWLockAcquire(shared->lock, LW_EXCLUSIVE);
+	free = !is_held(database);
+	if (free)
+		shared->starting = database;
+	LWLockRelease(shared->lock);
+	return free;
+}
+
+void
+ff_start_end(void)
+{
+	LWLockAcquire(shared->lock, LW_EXCLUSIVE);
+	shared->starting = InvalidOid;
+	LWLockRelease(shared->lock);
+}
+
+bool
+ff_is_starting(Oid database)
+{
+	bool		starting;
+
+	LWLockAcquire(shared->lock, LW_SHARED);
+	starting = shared->starting == database;
+	LWLockRelease(shared->lock);
+	return starting;
 }
 
 bool
@@ -220,7 +257,7 @@ ff_hold_take(Oid database)
 
 	LWLockAcquire(shared->lock, LW_EXCLUSIVE);
 	for (int i = 0; hold == NULL && i < FF_HOLDS; i++)
-		if (!hold_stands(&shared->holds[i]))
+		if (!OidIsValid(shared->holds[i].database))
 			hold = &shared->holds[i];
 	if (hold)
 	{
@@ -232,11 +269,11 @@ ff_hold_take(Oid database)
 }
 
 void
-ff_hold_release(Oid database)
+ff_hold_release(void)
 {
 	LWLockAcquire(shared->lock, LW_EXCLUSIVE);
 	for (int i = 0; i < FF_HOLDS; i++)
-		if (shared->holds[i].database == database && shared->holds[i].holder == MyProcPid)
+		if (shared->holds[i].holder == MyProcPid)
 			shared->holds[i].database = InvalidOid;
 	LWLockRelease(shared->lock);
 }

@@ -116,6 +116,7 @@ typedef struct FfShared
 	LWLock	   *lock;			/* over slot assignment and what follows, up to nslots */
 	pid_t		launcher_pid;
 	Latch	   *launcher_latch;
+	Oid			starting;		/* the database in which it is starting a worker */
 	FfHold		holds[FF_HOLDS];	/* databases that no worker may be in */
 	int			nslots;
 	FfSlot		slots[FLEXIBLE_ARRAY_MEMBER];
@@ -133,15 +134,25 @@ extern FfSlot *ff_slot(void);
 /* The slot of any database; NULL if it has none. */
 extern FfSlot *ff_slot_find(Oid database);
 
-/* Give back the slot of a database that is no more. */
-extern void ff_slot_free(FfSlot *slot);
+/* Give back the slot of a database that is no more, if it has one. */
+extern void ff_slot_free(Oid database);
 
 /* True while a database is held: no worker may be in it. */
 extern bool ff_hold_is_on(Oid database);
 
-/* Hold a database, until the release or the end of this backend; false if there is no room. */
+/*
+ * The launcher is going to start a worker in a database: false if that is held;
+ * else whoever takes a hold from now on sees it starting, until the end.
+ */
+extern bool ff_start_begin(Oid database);
+extern void ff_start_end(void);
+extern bool ff_is_starting(Oid database);
+
+/* Hold a database; false if there is no room. */
 extern bool ff_hold_take(Oid database);
-extern void ff_hold_release(Oid database);
+
+/* Release what this backend holds, at the end of its transaction. */
+extern void ff_hold_release(void);
 
 /* The condition variable of a lane. */
 extern ConditionVariable *ff_slot_lane_changed(FfSlot *slot, const char *lane_id);
