@@ -20,9 +20,10 @@ typedef struct Work
 	FfPlace		first;			/* the earliest */
 } Work;
 
-/* What a transaction, or a savepoint in it, owes. Lists live in TopTransactionContext. */
+/* What a transaction, or a savepoint in it, owes. */
 typedef struct Owed
 {
+	MemoryContext memory;		/* of the lists, and of a savepoint's own Owed */
 	int			nest;			/* its transaction nesting level; 0: owes nothing */
 	struct Owed *outer;
 	FfNews		outboxes[FF_OUTBOXES + 1];
@@ -41,10 +42,21 @@ static Owed *owed = NULL;		/* the innermost level that owes something */
 /* True when this transaction has notified, or nobody is to. */
 static bool notified;
 
+/* A savepoint has memory of its own: a transaction may go through very many of them. */
 static void
-begin(Owed *level, int nest)
+begin(int nest)
 {
+	MemoryContext memory = TopTransactionContext;
+	Owed	   *level = &outermost;
+
+	if (nest > 1)
+	{
+		memory = AllocSetContextCreate(TopTransactionContext, "ffengine savepoint",
+									   ALLOCSET_SMALL_SIZES);
+		level = MemoryContextAlloc(memory, sizeof(Owed));
+	}
 	memset(level, 0, sizeof(Owed));
+	level->memory = memory;
 	level->nest = nest;
 	level->outer = owed;
 	for (int i = 0; i < FF_RECONCILERS; i++)
@@ -60,10 +72,8 @@ current(void)
 {
 	int			nest = GetCurrentTransactionNestLevel();
 
-	if (owed == NULL)
-		begin(nest == 1 ? &outermost : MemoryContextAlloc(TopTransactionContext, sizeof(Owed)), nest);
-	else if (owed->nest < nest)
-		begin(MemoryContextAlloc(TopTransactionContext, sizeof(Owed)), nest);
+	if (owed == NULL || owed->nest < nest)
+		begin(nest);
 	return owed;
 }
 
@@ -96,7 +106,7 @@ add_lane(Owed *level, const char *lane_id, bool copy)
 		if (strcmp(lfirst(cell), lane_id) == 0)
 			return;
 	}
-	old = MemoryContextSwitchTo(TopTransactionContext);
+	old = MemoryContextSwitchTo(level->memory);
 	level->lanes = lappend(level->lanes, copy ? pstrdup(lane_id) : unconstify(char *, lane_id));
 	MemoryContextSwitchTo(old);
 }
@@ -136,7 +146,7 @@ add_work(Owed *level, const FfWorkClass *class, const FfPlace *place)
 			work->first = *place;
 		return;
 	}
-	old = MemoryContextSwitchTo(TopTransactionContext);
+	old = MemoryContextSwitchTo(level->memory);
 	work = palloc(sizeof(Work));
 	work->class = *class;
 	work->class.lane_id = pstrdup(class->lane_id);
@@ -330,6 +340,16 @@ transaction_ends(XactEvent event, void *arg)
 	}
 }
 
+/* The innermost level, of a savepoint, is no more. */
+static void
+drop(void)
+{
+	Owed	   *inner = owed;
+
+	owed = inner->outer;
+	MemoryContextDelete(inner->memory);
+}
+
 /* The innermost level becomes part of the one around it. */
 static void
 merge(void)
@@ -346,7 +366,7 @@ merge(void)
 	for (int i = 1; i <= FF_OUTBOXES; i++)
 		ff_news_add(&outer->outboxes[i], &inner->outboxes[i]);
 	foreach(cell, inner->lanes)
-		add_lane(outer, lfirst(cell), false);
+		add_lane(outer, lfirst(cell), true);
 	foreach(cell, inner->works)
 	{
 		Work	   *work = lfirst(cell);
@@ -360,7 +380,7 @@ merge(void)
 	outer->start_worker |= inner->start_worker;
 	for (int i = 0; i < FF_COUNTERS; i++)
 		outer->counts[i] += inner->counts[i];
-	owed = outer;
+	drop();
 }
 
 static void
@@ -372,7 +392,7 @@ savepoint_ends(SubXactEvent event, SubTransactionId mine, SubTransactionId paren
 	if (event == SUBXACT_EVENT_COMMIT_SUB)
 		merge();
 	else if (event == SUBXACT_EVENT_ABORT_SUB)
-		owed = owed->outer;
+		drop();
 }
 
 void
