@@ -41,24 +41,20 @@ ff_notifier_gate_ms(void)
 
 /* Take over the slot's marks. */
 static void
-collect(FfSlot *slot, int64 due_ms[FF_RECONCILERS], bool *settings)
+collect(FfSlot *slot)
 {
 	FfMarks    *marks = &slot->marks;
 
 	LWLockAcquire(slot->lock, LW_EXCLUSIVE);
 	for (int i = 1; i <= FF_OUTBOXES; i++)
-		if (marks->outboxes[i].event_id != 0)
-		{
-			ff_news_add(&pending.outboxes[i], &marks->outboxes[i]);
-			have_pending = true;
-		}
+	{
+		ff_news_add(&pending.outboxes[i], &marks->outboxes[i]);
+		have_pending |= marks->outboxes[i].event_id != 0;
+	}
 	for (int i = 0; i < marks->nlanes; i++)
 		ff_marks_lane(&pending, marks->lanes[i]);
 	pending.more_lanes |= marks->more_lanes;
 	have_pending |= pending.nlanes > 0;
-	for (int i = 0; i < FF_RECONCILERS; i++)
-		due_ms[i] = Min(due_ms[i], marks->due_ms[i]);
-	*settings |= marks->settings;
 	ff_marks_clear(marks);
 	slot->wake_pending = false;
 	LWLockRelease(slot->lock);
@@ -149,13 +145,13 @@ send_in_transaction(void *arg)
 }
 
 void
-ff_notifier_run(FfSlot *slot, int64 due_ms[FF_RECONCILERS], bool *settings, bool at_once)
+ff_notifier_run(FfSlot *slot, bool at_once)
 {
 	int64		now_ms = ff_real_ms();
 
 	if (!at_once && now_ms < ff_notifier_gate_ms())
 		return;
-	collect(slot, due_ms, settings);
+	collect(slot);
 	if (!have_pending && now_ms < next_look_ms)
 		return;
 	last_sent_ms = now_ms;

@@ -138,21 +138,19 @@ leave(FfWorkerExit how)
 	proc_exit(0);
 }
 
-/* Notify, and note what commits have published. */
+/* Note what commits have published, and notify. */
 static void
 attend_now(bool at_once)
 {
 	int64		due_ms[FF_RECONCILERS];
-	bool		changed = false;
+	bool		changed;
 
 	if (slot == NULL)
 		return;
+	changed = ff_slot_take_due(slot, due_ms);
 	for (int i = 0; i < FF_RECONCILERS; i++)
-		due_ms[i] = FF_NEVER_DUE;
-	ff_notifier_run(slot, due_ms, &changed, at_once);
-	for (int i = 0; i < FF_RECONCILERS; i++)
-		if (due_ms[i] != FF_NEVER_DUE)
-			ff_schedule_note_due(i, due_ms[i]);
+		ff_schedule_note_due(i, due_ms[i]);
+	ff_notifier_run(slot, at_once);
 	if (changed)
 		ff_schedule_read_settings();
 }
@@ -194,16 +192,15 @@ static int64
 announce_sleep(int64 until_ms)
 {
 	int64		ahead_ms = ff_now_ms() - ff_real_ms();	/* of the engine's clock, in tests */
-	bool		marked;
 
 	if (slot == NULL)
 		return until_ms;
 	LWLockAcquire(slot->lock, LW_EXCLUSIVE);
-	marked = slot->wake_pending;
-	for (int i = 0; !marked && i < FF_RECONCILERS; i++)
-		marked = slot->marks.due_ms[i] < until_ms + ahead_ms;
-	if (marked)
+	if (slot->wake_pending)
 		until_ms = Min(until_ms, ff_notifier_gate_ms());
+	for (int i = 0; i < FF_RECONCILERS; i++)
+		if (slot->settings || slot->due_ms[i] < until_ms + ahead_ms)
+			until_ms = 0;
 	slot->worker_due_ms = until_ms + ahead_ms;
 	LWLockRelease(slot->lock);
 	return until_ms;

@@ -54,9 +54,27 @@ ff_marks_clear(FfMarks *marks)
 	memset(marks->outboxes, 0, sizeof(marks->outboxes));
 	marks->nlanes = 0;
 	marks->more_lanes = false;
-	marks->settings = false;
+}
+
+static void
+no_due(FfSlot *slot)
+{
+	slot->settings = false;
 	for (int i = 0; i < FF_RECONCILERS; i++)
-		marks->due_ms[i] = FF_NEVER_DUE;
+		slot->due_ms[i] = FF_NEVER_DUE;
+}
+
+bool
+ff_slot_take_due(FfSlot *slot, int64 due_ms[FF_RECONCILERS])
+{
+	bool		settings;
+
+	LWLockAcquire(slot->lock, LW_EXCLUSIVE);
+	memcpy(due_ms, slot->due_ms, sizeof(slot->due_ms));
+	settings = slot->settings;
+	no_due(slot);
+	LWLockRelease(slot->lock);
+	return settings;
 }
 
 void
@@ -76,6 +94,7 @@ slot_reset(FfSlot *slot)
 {
 	slot->database = InvalidOid;
 	ff_marks_clear(&slot->marks);
+	no_due(slot);
 	slot->wake_pending = false;
 	slot->worker_due_ms = 0;
 	slot->worker_pid = 0;

@@ -33,15 +33,13 @@ typedef struct FfNews
 	uint64		xact_id;		/* the greatest transaction that wrote one */
 } FfNews;
 
-/* What the worker has been told since it last looked. */
+/* What the worker is to notify of. */
 typedef struct FfMarks
 {
 	FfNews		outboxes[FF_OUTBOXES + 1];
 	int			nlanes;
 	bool		more_lanes;		/* more than there is room for */
 	char		lanes[FF_SLOT_LANES][FF_LANE_LENGTH + 1];
-	int64		due_ms[FF_RECONCILERS]; /* the least instant published, or FF_NEVER_DUE */
-	bool		settings;		/* a reconciler's switch, interval or batch changed */
 } FfMarks;
 
 /* What the worker says of one reconciler; see ff_reconciler_status. Instants 0: none. */
@@ -86,7 +84,9 @@ typedef struct FfSlot
 	LWLock	   *lock;			/* over what follows, up to the blank line */
 	FfMarks		marks;
 	bool		wake_pending;	/* the worker's latch is set for these marks */
-	int64		worker_due_ms;	/* when the worker wakes up by itself */
+	int64		due_ms[FF_RECONCILERS]; /* the least instant published, or FF_NEVER_DUE */
+	bool		settings;		/* a reconciler's switch, interval or batch changed */
+	int64		worker_due_ms;	/* when the worker wakes up by itself; engine's clock */
 	pid_t		worker_pid;		/* 0: none runs */
 	Latch	   *worker_latch;
 	bool		worker_stopped; /* by hand: nobody starts it */
@@ -162,6 +162,9 @@ extern void ff_news_add(FfNews *news, const FfNews *more);
 
 /* No marks. */
 extern void ff_marks_clear(FfMarks *marks);
+
+/* Take the instants published since the last time; true if settings were changed. */
+extern bool ff_slot_take_due(FfSlot *slot, int64 due_ms[FF_RECONCILERS]);
 
 /* Note a lane, once. */
 extern void ff_marks_lane(FfMarks *marks, const char *lane_id);

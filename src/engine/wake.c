@@ -235,34 +235,44 @@ notify(void)
 		ff_wake_notify_lane(lfirst(cell));
 }
 
-/* What the worker is to know; true if its latch is to be set. */
+/* When the worker is due; true if it is to wake up for that. */
 static bool
-mark(FfSlot *slot)
+mark_due(FfSlot *slot)
 {
-	FfMarks    *marks = &slot->marks;
 	bool		wake = owed->settings;
-	ListCell   *cell;
 
-	marks->settings |= owed->settings;
+	slot->settings |= owed->settings;
 	for (int i = 0; owed->any_due && i < FF_RECONCILERS; i++)
 	{
-		marks->due_ms[i] = Min(marks->due_ms[i], owed->due_ms[i]);
-		wake |= owed->due_ms[i] < slot->worker_due_ms;
-	}
-	if (!notified)
-	{
-		for (int i = 1; i <= FF_OUTBOXES; i++)
+		slot->due_ms[i] = Min(slot->due_ms[i], owed->due_ms[i]);
+		if (owed->due_ms[i] < slot->worker_due_ms)
 		{
-			wake |= owed->outboxes[i].event_id != 0;
-			ff_news_add(&marks->outboxes[i], &owed->outboxes[i]);
-		}
-		foreach(cell, owed->lanes)
-		{
+			/* nobody else is to wake it for the same */
+			slot->worker_due_ms = owed->due_ms[i];
 			wake = true;
-			ff_marks_lane(marks, lfirst(cell));
 		}
 	}
-	if (!wake || slot->wake_pending)
+	return wake;
+}
+
+/* What the worker is to notify of; true if it is to wake up for that. */
+static bool
+mark_news(FfSlot *slot)
+{
+	FfMarks    *marks = &slot->marks;
+	bool		news = owed->lanes != NIL;
+	ListCell   *cell;
+
+	if (notified)
+		return false;
+	for (int i = 1; i <= FF_OUTBOXES; i++)
+	{
+		news |= owed->outboxes[i].event_id != 0;
+		ff_news_add(&marks->outboxes[i], &owed->outboxes[i]);
+	}
+	foreach(cell, owed->lanes)
+		ff_marks_lane(marks, lfirst(cell));
+	if (!news || slot->wake_pending)
 		return false;
 	slot->wake_pending = true;
 	return true;
@@ -297,8 +307,13 @@ settle(void)
 
 	if (!notified || owed->any_due || owed->settings)
 	{
+		bool		due;
+		bool		news;
+
 		LWLockAcquire(slot->lock, LW_EXCLUSIVE);
-		if (mark(slot))
+		due = mark_due(slot);
+		news = mark_news(slot);
+		if (due || news)
 			latch = slot->worker_latch;
 		LWLockRelease(slot->lock);
 	}
