@@ -69,7 +69,7 @@ static int
 start(void)
 {
 	BackgroundWorkerHandle *handle = ff_worker_register(MyDatabaseId, MyProcPid);
-	int64		until_ms = ff_real_ms() + LONGEST_START_MS;
+	int64		until_ms = ff_steady_ms() + LONGEST_START_MS;
 	pid_t		unused;
 	int			pid;
 
@@ -80,7 +80,7 @@ start(void)
 	(void) WaitForBackgroundWorkerStartup(handle, &unused);
 	while ((pid = worker_pid()) == 0)
 	{
-		if (GetBackgroundWorkerPid(handle, &unused) == BGWH_STOPPED || ff_real_ms() > until_ms)
+		if (GetBackgroundWorkerPid(handle, &unused) == BGWH_STOPPED || ff_steady_ms() > until_ms)
 			ff_raise(FF_UNAVAILABLE,
 					 errmsg("the background worker did not stay"),
 					 errhint("See whether ffengine.worker_enabled is on, and the server log."));
@@ -137,7 +137,7 @@ ff_stop_worker(PG_FUNCTION_ARGS)
 	FfCall		call;
 	FfSlot	   *slot = ff_slot();
 	int64		timeout_ms = ff_arg_int8_or(fcinfo, 0, 5000);
-	int64		until_ms = ff_real_ms() + timeout_ms;
+	int64		until_ms = ff_steady_ms() + timeout_ms;
 	int			pid;
 
 	ff_check_range(timeout_ms, "timeout_ms", 0, 60000);
@@ -149,7 +149,7 @@ ff_stop_worker(PG_FUNCTION_ARGS)
 		(void) kill(pid, SIGTERM);
 	while (pid != 0 && worker_pid() == pid)
 	{
-		if (ff_real_ms() >= until_ms)
+		if (ff_steady_ms() >= until_ms)
 		{
 			ff_call_row(&call, ff_text("timeout"), ff_int4(pid));
 			return ff_call_end(&call);

@@ -55,7 +55,7 @@ typedef struct Database
 	bool		ran;			/* at the last look a worker was there, whoever started it */
 	int64		started_ms;
 	int			failures;		/* in a row */
-	int64		start_ms;		/* not before this; real clock */
+	int64		start_ms;		/* not before this; steady clock */
 	bool		warned;			/* that there is no process slot for it */
 } Database;
 
@@ -201,7 +201,7 @@ is_running(Database *database, const FfSlot *slot)
 static void
 note_exit(Database *database, FfSlot *slot)
 {
-	int64		now_ms = ff_real_ms();
+	int64		now_ms = ff_steady_ms();
 	int64		backoff_ms = FIRST_BACKOFF_MS;
 	FfWorkerExit how = slot ? slot->worker_exit : FF_WORKER_QUIET;
 
@@ -249,7 +249,7 @@ start_worker(Database *database)
 
 	database->handle = ff_worker_register(database->oid, MyProcPid);
 	MemoryContextSwitchTo(old);
-	database->started_ms = ff_real_ms();
+	database->started_ms = ff_steady_ms();
 	if (database->handle)
 	{
 		database->warned = false;
@@ -265,7 +265,7 @@ start_worker(Database *database)
 				 errhint("Raise max_worker_processes: ffengine needs one for itself and one for "
 						 "each database that has the extension.")));
 	database->warned = true;
-	database->start_ms = ff_real_ms() + NO_SLOT_MS;
+	database->start_ms = ff_steady_ms() + NO_SLOT_MS;
 }
 
 /* Start the worker of a database if it is time; when to look again, 0: at once. */
@@ -287,10 +287,10 @@ attend_database(Database *database)
 		slot->worker_wanted = false;
 		database->start_ms = 0;
 	}
-	if (database->start_ms > ff_real_ms())
+	if (database->start_ms > ff_steady_ms())
 		return database->start_ms;
 	if (!ff_start_begin(database->oid))
-		return ff_real_ms() + FIRST_BACKOFF_MS;
+		return ff_steady_ms() + FIRST_BACKOFF_MS;
 	start_worker(database);
 	ff_start_end();
 	/* a wake-up may have come and gone meanwhile: another round */
@@ -371,7 +371,7 @@ ff_launcher_main(Datum arg)
 			ProcessConfigFile(PGC_SIGHUP);
 		}
 		pgstat_report_activity(STATE_RUNNING, "ffengine: looking for databases");
-		wait_ms = attend_databases() - ff_real_ms();
+		wait_ms = attend_databases() - ff_steady_ms();
 		pgstat_report_activity(STATE_IDLE, "ffengine: idle");
 		if (wait_ms > 0 && !ShutdownRequestPending)
 			(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,

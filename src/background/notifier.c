@@ -98,7 +98,7 @@ note_echoes(uint64 readable_below)
 	if (have_echoes)
 	{
 		look_ms = FIRST_LOOK_MS;
-		next_look_ms = ff_real_ms() + look_ms;
+		next_look_ms = ff_steady_ms() + look_ms;
 	}
 }
 
@@ -123,7 +123,7 @@ look_at_horizon(void)
 			have_echoes = true;
 	}
 	look_ms = Min(look_ms * 2, LAST_LOOK_MS);
-	next_look_ms = have_echoes ? ff_real_ms() + look_ms : FF_NEVER_DUE;
+	next_look_ms = have_echoes ? ff_steady_ms() + look_ms : FF_NEVER_DUE;
 }
 
 static bool
@@ -132,7 +132,7 @@ send_in_transaction(void *arg)
 	/* nobody waits for this commit to be durable */
 	(void) set_config_option("synchronous_commit", "off", PGC_USERSET, PGC_S_SESSION,
 							 GUC_ACTION_LOCAL, true, 0, false);
-	if (have_echoes && ff_real_ms() >= next_look_ms)
+	if (have_echoes && ff_steady_ms() >= next_look_ms)
 		look_at_horizon();
 	if (have_pending)
 	{
@@ -147,7 +147,7 @@ send_in_transaction(void *arg)
 void
 ff_notifier_run(FfSlot *slot, bool at_once)
 {
-	int64		now_ms = ff_real_ms();
+	int64		now_ms = ff_steady_ms();
 
 	if (!at_once && now_ms < ff_notifier_gate_ms())
 		return;

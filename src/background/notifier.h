@@ -17,10 +17,10 @@
  */
 extern void ff_notifier_run(FfSlot *slot, bool at_once);
 
-/* From when on notifications may go out again, in milliseconds of the real clock. */
+/* From when on notifications may go out again, in milliseconds of the steady clock. */
 extern int64 ff_notifier_gate_ms(void);
 
-/* When it has something to do, in milliseconds of the real clock; FF_NEVER_DUE: not until a wake-up. */
+/* When it has something to do, in milliseconds of the steady clock; FF_NEVER_DUE: not until a wake-up. */
 extern int64 ff_notifier_next_ms(void);
 
 #endif							/* FF_NOTIFIER_H */

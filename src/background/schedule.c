@@ -7,6 +7,7 @@
  */
 #include "background/schedule.h"
 
+#include "portability/instr_time.h"
 #include "postmaster/interrupt.h"
 #include "utils/memutils.h"
 
@@ -22,12 +23,12 @@
 
 typedef struct Schedule
 {
-	int64		last_end_ms;	/* real clock */
+	int64		last_end_ms;	/* steady clock */
 	int64		due_at_ms;		/* engine's clock; FF_NEVER_DUE: nothing is known to be due */
 	bool		again;			/* the last pass was cut short */
 	int32		batch;			/* rows of the next batch */
 	int			failures;		/* passes running that failed as a whole */
-	int64		backoff_until_ms;
+	int64		backoff_until_ms;	/* steady clock; 0: it does not back off */
 	int			logged_sqlstate;	/* of a whole pass, so that it is logged once */
 	FfFailing  *failing;		/* rows that failed in the last pass they took part in */
 	FfReconcilerRun run;		/* what status shows */
@@ -93,13 +94,13 @@ ff_schedule_note_due(FfReconciler reconciler, int64 due_at_ms)
 	schedules[reconciler].due_at_ms = Min(schedules[reconciler].due_at_ms, due_at_ms);
 }
 
-/* The least due instant on the real clock. */
+/* The least due instant on the steady clock. */
 static int64
-due_on_real_clock(const Schedule *schedule)
+due_on_steady_clock(const Schedule *schedule)
 {
 	if (schedule->due_at_ms == FF_NEVER_DUE)
 		return FF_NEVER_DUE;
-	return schedule->due_at_ms - ff_now_ms() + ff_real_ms();
+	return schedule->due_at_ms - ff_now_ms() + ff_steady_ms();
 }
 
 int64
@@ -112,7 +113,7 @@ ff_schedule_next_ms(FfReconciler reconciler)
 	if (!ff_duty_exists(reconciler) || !setting->enabled)
 		return FF_NEVER_DUE;
 	next_ms = schedule->last_end_ms + setting->interval_ms;
-	next_ms = Min(next_ms, due_on_real_clock(schedule));
+	next_ms = Min(next_ms, due_on_steady_clock(schedule));
 	if (schedule->again)
 		next_ms = 0;
 	next_ms = Max(next_ms, schedule->last_end_ms + SHORTEST_BREAK_MS);
@@ -236,7 +237,7 @@ back_off(Schedule *schedule, FfReconciler reconciler)
 	schedule->failures++;
 	if (schedule->logged_sqlstate != ff_transaction_sqlstate)
 		ff_transaction_log(ff_reconciler_defaults[reconciler].name);
-	schedule->backoff_until_ms = ff_real_ms() + Min(wait_ms, LONGEST_BACKOFF_MS);
+	schedule->backoff_until_ms = ff_steady_ms() + Min(wait_ms, LONGEST_BACKOFF_MS);
 	schedule->logged_sqlstate = ff_transaction_sqlstate;
 	schedule->run.last_sqlstate = ff_transaction_sqlstate;
 	schedule->run.last_error_at_ms = ff_real_ms();
@@ -269,7 +270,7 @@ run_batch(Schedule *schedule, Step *step, int32 largest)
 	FfReconciler reconciler = step->reconciler;
 	const char *name = ff_reconciler_defaults[reconciler].name;
 	FfBatch    *batch = &step->batch;
-	int64		began_ms = ff_real_ms();
+	int64		began_ms = ff_steady_ms();
 	int64		passed_over = batch->passed_over;
 	char	   *what;
 
@@ -298,8 +299,17 @@ run_batch(Schedule *schedule, Step *step, int32 largest)
 			return false;
 		}
 	}
-	adapt_batch(schedule, largest, ff_real_ms() - began_ms);
+	adapt_batch(schedule, largest, ff_steady_ms() - began_ms);
 	return batch->more;
+}
+
+/* An instant of the steady clock, for people. */
+static int64
+on_real_clock(int64 steady_ms)
+{
+	if (steady_ms == 0 || steady_ms == FF_NEVER_DUE)
+		return steady_ms;
+	return steady_ms - ff_steady_ms() + ff_real_ms();
 }
 
 static void
@@ -307,9 +317,9 @@ publish(FfReconciler reconciler)
 {
 	Schedule   *schedule = &schedules[reconciler];
 
-	schedule->run.backoff_until_ms = schedule->backoff_until_ms;
+	schedule->run.backoff_until_ms = on_real_clock(schedule->backoff_until_ms);
 	schedule->run.next_due_at_ms = schedule->due_at_ms;
-	schedule->run.next_run_at_ms = ff_schedule_next_ms(reconciler);
+	schedule->run.next_run_at_ms = on_real_clock(ff_schedule_next_ms(reconciler));
 	if (slot == NULL)
 		return;
 	LWLockAcquire(slot->lock, LW_EXCLUSIVE);
@@ -340,14 +350,17 @@ ff_schedule_run(FfReconciler reconciler, void (*between) (void))
 {
 	Schedule   *schedule = &schedules[reconciler];
 	Step		step = {.reconciler = reconciler};
-	TimestampTz began = GetCurrentTimestamp();
-	int64		began_ms = ff_real_ms();
+	int64		began_ms = ff_steady_ms();
+	instr_time	began;
+	instr_time	took;
 	int64		now_ms = ff_now_ms();
 	int64		processed = 0;
 	int64		errors = 0;
 	bool		more;
 	MemoryContext old = MemoryContextSwitchTo(pass_context);
 
+	schedule->run.last_run_at_ms = ff_real_ms();
+	INSTR_TIME_SET_CURRENT(began);
 	/* what is published while it runs is not to be forgotten */
 	schedule->due_at_ms = FF_NEVER_DUE;
 	do
@@ -356,13 +369,14 @@ ff_schedule_run(FfReconciler reconciler, void (*between) (void))
 		processed += step.batch.processed;
 		errors += step.batch.errors;
 		between();
-	} while (more && ff_real_ms() - began_ms < LONGEST_PASS_MS &&
+	} while (more && ff_steady_ms() - began_ms < LONGEST_PASS_MS &&
 			 !ShutdownRequestPending && !ff_extension_gone);
 
-	schedule->run.last_run_at_ms = began_ms;
-	schedule->run.last_duration_ms = (GetCurrentTimestamp() - began) / 1000.0;
+	INSTR_TIME_SET_CURRENT(took);
+	INSTR_TIME_SUBTRACT(took, began);
+	schedule->run.last_duration_ms = INSTR_TIME_GET_MILLISEC(took);
 	schedule->again = more;
-	schedule->last_end_ms = ff_real_ms();
+	schedule->last_end_ms = ff_steady_ms();
 	if (step.failed)
 		back_off(schedule, reconciler);
 	else

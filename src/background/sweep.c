@@ -67,11 +67,11 @@ is_any_to_be_swept(void)
 void
 ff_sweep_run(void)
 {
-	int64		began_ms = ff_real_ms();
+	int64		began_ms = ff_steady_ms();
 	int64		took_ms;
 
 	if (is_any_to_be_swept() && !ff_transaction_run("frontiers", sweep, NULL))
 		ff_transaction_log("frontiers");
-	took_ms = ff_real_ms() - began_ms;
-	next_ms = ff_real_ms() + Max(INTERVAL_MS, took_ms * SHARE);
+	took_ms = ff_steady_ms() - began_ms;
+	next_ms = ff_steady_ms() + Max(INTERVAL_MS, took_ms * SHARE);
 }

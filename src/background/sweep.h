@@ -7,7 +7,7 @@
 
 #include "base/compat.h"
 
-/* When the next sweep is due, in milliseconds of the real clock. */
+/* When the next sweep is due, in milliseconds of the steady clock. */
 extern int64 ff_sweep_next_ms(void);
 
 /* Look before each frontier that was used since the last time. Runs a transaction of its own. */

@@ -168,7 +168,7 @@ run_due_passes(void)
 	{
 		if (ShutdownRequestPending || ff_extension_gone)
 			return;
-		if (ff_schedule_next_ms(i) <= ff_real_ms())
+		if (ff_schedule_next_ms(i) <= ff_steady_ms())
 			ff_schedule_run(i, attend);
 	}
 }
@@ -191,15 +191,17 @@ next_ms(int64 least)
 static int64
 announce_sleep(int64 until_ms)
 {
-	int64		ahead_ms = ff_now_ms() - ff_real_ms();	/* of the engine's clock, in tests */
+	int64		ahead_ms = ff_now_ms() - ff_steady_ms();	/* to the engine's clock */
 
 	if (slot == NULL)
 		return until_ms;
 	LWLockAcquire(slot->lock, LW_EXCLUSIVE);
 	if (slot->wake_pending)
 		until_ms = Min(until_ms, ff_notifier_gate_ms());
+	if (slot->settings)
+		until_ms = 0;
 	for (int i = 0; i < FF_RECONCILERS; i++)
-		if (slot->settings || slot->due_ms[i] < until_ms + ahead_ms)
+		if (slot->due_ms[i] < until_ms + ahead_ms)
 			until_ms = 0;
 	slot->worker_due_ms = until_ms + ahead_ms;
 	LWLockRelease(slot->lock);
@@ -209,7 +211,7 @@ announce_sleep(int64 until_ms)
 static void
 sleep_until(int64 until_ms)
 {
-	int64		left_ms = until_ms - ff_real_ms();
+	int64		left_ms = until_ms - ff_steady_ms();
 
 	pgstat_report_activity(STATE_IDLE, "ffengine: idle");
 	if (left_ms > 0 && !ShutdownRequestPending)
@@ -230,7 +232,7 @@ static void
 work(void)
 {
 	int64		settings_ms = 0;
-	int64		saved_ms = ff_real_ms();
+	int64		saved_ms = ff_steady_ms();
 
 	ff_schedule_init(slot);
 	while (!ShutdownRequestPending && !ff_extension_gone)
@@ -241,19 +243,19 @@ work(void)
 			ConfigReloadPending = false;
 			ProcessConfigFile(PGC_SIGHUP);
 		}
-		if (ff_real_ms() >= settings_ms)
+		if (ff_steady_ms() >= settings_ms)
 		{
 			ff_schedule_read_settings();
-			settings_ms = ff_real_ms() + ff_launcher_naptime_ms;
+			settings_ms = ff_steady_ms() + ff_launcher_naptime_ms;
 		}
 		attend();
 		run_due_passes();
-		if (slot && ff_real_ms() >= ff_sweep_next_ms())
+		if (slot && ff_steady_ms() >= ff_sweep_next_ms())
 			ff_sweep_run();
-		if (ff_real_ms() >= saved_ms + SAVE_MS)
+		if (ff_steady_ms() >= saved_ms + SAVE_MS)
 		{
 			ff_schedule_save(false);
-			saved_ms = ff_real_ms();
+			saved_ms = ff_steady_ms();
 		}
 		attend();
 		sleep_until(announce_sleep(next_ms(Min(settings_ms, saved_ms + SAVE_MS))));
@@ -290,7 +292,7 @@ wait_for_version(void)
 							"extension is of another", MyDatabaseId, FF_VERSION),
 					 errhint("Run ALTER EXTENSION ffengine UPDATE.")));
 		warned = true;
-		sleep_until(ff_real_ms() + VERSION_LOOK_MS);
+		sleep_until(ff_steady_ms() + VERSION_LOOK_MS);
 		check_interrupts();
 		/* commits are not to rely on it yet: no slot tells those commands whom to send away */
 		if (ShutdownRequestPending || is_in_the_way())
