@@ -80,12 +80,14 @@ set_own_settings(void)
 		{"search_path", "pg_catalog, pg_temp"},
 		{"lock_timeout", "1s"},
 		{"statement_timeout", "0"},
+		{"transaction_timeout", "0"},	/* since PostgreSQL 17 */
 		{"default_transaction_isolation", "read committed"},
 		{"default_transaction_read_only", "off"},
 	};
 
 	for (int i = 0; i < (int) lengthof(own); i++)
-		SetConfigOption(own[i][0], own[i][1], PGC_SUSET, PGC_S_OVERRIDE);
+		if (GetConfigOption(own[i][0], true, false))
+			SetConfigOption(own[i][0], own[i][1], PGC_SUSET, PGC_S_OVERRIDE);
 }
 
 /* True if this process is now the worker of its database. */
