@@ -28,3 +28,19 @@ SELECT name FROM ff_stats() WHERE kind = 'counter';
 -- It may stand where a function that returns rows may.
 SELECT (ff_stats()).value;
 SELECT s.name, s.labels = '{}' AS bare FROM generate_series(1, 2), LATERAL ff_stats() s;
+
+-- What the savepoints of a transaction owe is forgotten with them, however many there are.
+BEGIN;
+DO $$
+BEGIN
+  FOR i IN 1 .. 1000 LOOP
+    BEGIN
+      PERFORM ff_claim('stats a', 'w', 'w-1');
+    EXCEPTION WHEN OTHERS THEN
+      RAISE;
+    END;
+  END LOOP;
+END $$;
+SELECT sum(used_bytes) < 100000 AS little FROM pg_backend_memory_contexts
+ WHERE name IN ('TopTransactionContext', 'ffengine savepoint');
+COMMIT;

@@ -285,8 +285,52 @@ usleep(SILENCE * 1_000_000);
 unlike(output('held'), qr/^read /m, 'and cannot read yet');
 $holder->ask('ROLLBACK');
 ok(until_true(2, sub { output('held') =~ /^read /m }), 'the holder gone: told again, it reads, without another commit');
-$holder->end;
 stop_client('held');
+
+# Two hold it, and the events' transactions commit in another order than they began.
+create_claimed(2);
+follow('twice');
+$holder->ask('BEGIN; SELECT pg_current_xact_id();');
+my $early = FfSession->new($node);
+$early->ask('BEGIN; SELECT pg_current_xact_id();');
+my $second = FfSession->new($node, 'other');
+$second->ask('BEGIN; SELECT pg_current_xact_id();');
+$actor->ask('SELECT ff_complete(handle) FROM work WHERE n = 1');
+usleep(SILENCE * 1_000_000);
+$early->ask('SELECT ff_complete(handle) FROM work WHERE n = 2; COMMIT;');
+usleep(SILENCE * 1_000_000);
+$holder->ask('ROLLBACK');
+usleep(SILENCE * 1_000_000);
+$second->ask('ROLLBACK');
+ok(until_true(2, sub { 2 == (() = output('twice') =~ /^read /mg) }), 'two held it: when both are gone both events have been read');
+$_->end for $holder, $early, $second;
+stop_client('twice');
+
+# --- What it has sent it does not keep.
+
+# worker_memory(): bytes in use that the worker never gives back
+sub worker_memory
+{
+	my $from = -s $node->logfile;
+	my $used;
+
+	$node->safe_psql('postgres', q(SELECT pg_log_backend_memory_contexts(pid) FROM pg_stat_activity WHERE backend_type = 'ffengine worker'));
+	until_true(PATIENCE, sub { ($used) = slurp_file($node->logfile, $from) =~ /TopMemoryContext: .* (\d+) used/ }) or die 'not logged';
+	return $used;
+}
+
+my $memory = worker_memory();
+$node->safe_psql('postgres', <<'SQL');
+DO $$
+BEGIN
+  FOR i IN 1 .. 200 LOOP
+    PERFORM ff_create_execution('l');
+    COMMIT;
+    PERFORM pg_sleep(0.012);
+  END LOOP;
+END $$
+SQL
+cmp_ok(worker_memory() - $memory, '<', 8192, 'two hundred notifications later it holds no more memory');
 
 # --- How soon, on a server that does nothing else.
 

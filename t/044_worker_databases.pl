@@ -81,7 +81,7 @@ like(($node->psql('postgres', 'DROP DATABASE copy', extra_params => [ '-U', 'nob
 usleep(300_000);
 is(join(' ', workers($node, 'copy')), $worker, 'does not disturb the worker');
 like(($node->psql('postgres', 'BEGIN; DROP DATABASE copy'))[2], qr/cannot run inside a transaction block/, 'nor is it dropped in a transaction');
-within(5, 'after which the worker is there', sub { workers($node, 'copy') == 1 });
+is(join(' ', workers($node, 'copy')), $worker, 'nor is the worker disturbed');
 is(($node->psql('postgres', 'DROP DATABASE IF EXISTS copy'))[2], '', 'DROP DATABASE IF EXISTS');
 is(($node->psql('postgres', 'DROP DATABASE three WITH (FORCE)'))[2], '', 'DROP DATABASE WITH (FORCE)');
 is(scalar(workers($node)), 1, 'one is left');
@@ -102,7 +102,31 @@ extend($node, 'last');
 within(2, 'after twenty databases made and dropped a new one has a worker', sub { workers($node, 'last') == 1 });
 is($node->safe_psql('last', q(SELECT value FROM ff_stats() WHERE name = 'ff_preloaded')), '1', 'and shared memory');
 is(join("\n", worker_said($node, qr/./)), '', 'no worker had anything to complain of');
-log_is_clean($node, allow => $killed);
+
+# more databases without the extension than process slots, and one whose DROP was interrupted
+$node->safe_psql('postgres', "CREATE DATABASE more$_") for 1 .. 10;
+$node->safe_psql('postgres', "UPDATE pg_database SET datconnlimit = -2 WHERE datname = 'more1'");
+usleep(1_500_000);
+my $from = -s $node->logfile;
+usleep(2_500_000);
+unlike(slurp_file($node->logfile), qr/no free background worker slot/, 'processes that only look do not take all slots');
+unlike(slurp_file($node->logfile, $from), qr/invalid database/, 'nor does any start where nobody can connect');
+
+# While the extension is of another version than the library its worker waits, in nobody's way.
+my ($version) = $node->safe_psql('last', "SELECT extversion FROM pg_extension WHERE extname = 'ffengine'");
+$node->safe_psql('last', "UPDATE pg_extension SET extversion = '0.0' WHERE extname = 'ffengine'");
+within(3, 'another version: the worker says that it waits', sub { worker_said($node, qr/extension is of another/) == 1 });
+$node->safe_psql('postgres', "SET statement_timeout = '5s'; DROP DATABASE more2");
+pass('another database is dropped');
+is($node->safe_psql('last', 'SELECT outcome FROM ff_start_worker()'), 'already_running', 'ff_start_worker: already_running');
+is($node->safe_psql('last', 'SELECT outcome FROM ff_stop_worker()'), 'stopped', 'ff_stop_worker: stopped');
+is($node->safe_psql('last', 'SELECT outcome FROM ff_start_worker()'), 'started', 'ff_start_worker: started');
+$node->safe_psql('last', "UPDATE pg_extension SET extversion = '$version' WHERE extname = 'ffengine'");
+within(3, 'the version is right: it works', sub { $node->safe_psql('last', q(SELECT value FROM ff_stats() WHERE name = 'ff_worker_running')) eq '1' });
+$node->safe_psql('last', "UPDATE pg_extension SET extversion = '0.0' WHERE extname = 'ffengine'");
+within(3, 'another version again', sub { worker_said($node, qr/extension is of another/) == 3 });
+is(($node->psql('postgres', 'DROP DATABASE last'))[2], '', 'its own database is dropped');
+log_is_clean($node, allow => qr/$killed|extension is of another|invalid database/);
 $node->stop;
 
 # --- No process slot: said once, and tried again.

@@ -69,7 +69,7 @@ static int
 start(void)
 {
 	BackgroundWorkerHandle *handle = ff_worker_register(MyDatabaseId, MyProcPid);
-	int64		until_ms = ff_real_ms() + LONGEST_START_MS;
+	int64		until_ms = ff_steady_ms() + LONGEST_START_MS;
 	pid_t		unused;
 	int			pid;
 
@@ -80,7 +80,7 @@ start(void)
 	(void) WaitForBackgroundWorkerStartup(handle, &unused);
 	while ((pid = worker_pid()) == 0)
 	{
-		if (GetBackgroundWorkerPid(handle, &unused) == BGWH_STOPPED || ff_real_ms() > until_ms)
+		if (GetBackgroundWorkerPid(handle, &unused) == BGWH_STOPPED || ff_steady_ms() > until_ms)
 			ff_raise(FF_UNAVAILABLE,
 					 errmsg("the background worker did not stay"),
 					 errhint("See whether ffengine.worker_enabled is on, and the server log."));
@@ -97,6 +97,8 @@ start_after_commit(FfCall *call, FfSlot *slot)
 				 errmsg("the extension was made by this very transaction"),
 				 errhint("Commit first: without preload nothing starts by itself."));
 	ff_wake_start_worker();
+	/* one of an extension dropped before is to look, and to leave */
+	ff_wake_settings();
 	ff_call_row(call, ff_text("starting"), ff_null());
 }
 
@@ -114,13 +116,14 @@ ff_start_worker(PG_FUNCTION_ARGS)
 	ff_call_begin(&call, fcinfo);
 	if (slot)
 		slot->worker_stopped = false;
-	if ((pid = worker_pid()) != 0)
-		ff_call_row(&call, ff_text("already_running"), ff_int4(pid));
-	else if (creating_extension && slot == NULL)
+	if (creating_extension && slot == NULL)
 		/* CREATE EXTENSION asks for it everywhere: here nothing runs by itself */
 		return ff_call_end(&call);
-	else if (extension_is_new())
+	if (extension_is_new())
+		/* one that still runs is of the extension that was dropped before */
 		start_after_commit(&call, slot);
+	else if ((pid = worker_pid()) != 0)
+		ff_call_row(&call, ff_text("already_running"), ff_int4(pid));
 	else
 		ff_call_row(&call, ff_text("started"), ff_int4(start()));
 	return ff_call_end(&call);
@@ -134,7 +137,7 @@ ff_stop_worker(PG_FUNCTION_ARGS)
 	FfCall		call;
 	FfSlot	   *slot = ff_slot();
 	int64		timeout_ms = ff_arg_int8_or(fcinfo, 0, 5000);
-	int64		until_ms = ff_real_ms() + timeout_ms;
+	int64		until_ms = ff_steady_ms() + timeout_ms;
 	int			pid;
 
 	ff_check_range(timeout_ms, "timeout_ms", 0, 60000);
@@ -146,7 +149,7 @@ ff_stop_worker(PG_FUNCTION_ARGS)
 		(void) kill(pid, SIGTERM);
 	while (pid != 0 && worker_pid() == pid)
 	{
-		if (ff_real_ms() >= until_ms)
+		if (ff_steady_ms() >= until_ms)
 		{
 			ff_call_row(&call, ff_text("timeout"), ff_int4(pid));
 			return ff_call_end(&call);

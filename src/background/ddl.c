@@ -6,6 +6,7 @@
 
 #include <signal.h>
 
+#include "access/xact.h"
 #include "catalog/pg_authid.h"
 #include "catalog/pg_database.h"
 #include "commands/dbcommands.h"
@@ -25,6 +26,9 @@
 #define LOOK_MS 10
 
 static ProcessUtility_hook_type next_hook = NULL;
+
+/* True while this transaction holds a database. */
+static bool holding = false;
 
 /* The name in an option of CREATE or ALTER DATABASE; NULL: not given. */
 static const char *
@@ -86,18 +90,29 @@ is_permitted(Node *command, Oid database)
 	return is_template && may_create;
 }
 
-/* Ask the worker to leave, and wait until it has. */
-static void
-send_away(FfSlot *slot)
+/* All of them but RENAME are refused in a transaction block. */
+static bool
+is_possible(Node *command, ProcessUtilityContext context)
 {
+	return IsA(command, RenameStmt) || !IsInTransactionBlock(context == PROCESS_UTILITY_TOPLEVEL);
+}
+
+/* Ask the worker to leave, and wait until it has, or one that is just being started. */
+static void
+send_away(Oid database)
+{
+	pid_t		asked = 0;
+
 	for (int waited_ms = 0; waited_ms < LONGEST_WAIT_MS; waited_ms += LOOK_MS)
 	{
-		pid_t		pid = slot->worker_pid;
+		FfSlot	   *slot = ff_slot_find(database);
+		pid_t		pid = slot ? slot->worker_pid : 0;
 
-		if (pid == 0)
+		if (pid == 0 && !ff_is_starting(database))
 			return;
-		if (waited_ms == 0)
+		if (pid != asked && pid != 0)
 			(void) kill(pid, SIGTERM);
+		asked = pid;
 		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
 						 LOOK_MS, PG_WAIT_EXTENSION);
 		ResetLatch(MyLatch);
@@ -123,29 +138,33 @@ utility(PlannedStmt *statement, const char *text, bool read_only_tree,
 		ProcessUtilityContext context, ParamListInfo params, QueryEnvironment *environment,
 		DestReceiver *receiver, QueryCompletion *completion)
 {
-	const char *name = database_needed(statement->utilityStmt);
+	Node	   *command = statement->utilityStmt;
+	const char *name = database_needed(command);
 	Oid			database = name ? get_database_oid(name, true) : InvalidOid;
-	FfSlot	   *slot = OidIsValid(database) ? ff_slot_find(database) : NULL;
 
-	if (slot == NULL || !is_permitted(statement->utilityStmt, database) || !ff_hold_take(database))
+	if (OidIsValid(database) && is_possible(command, context) &&
+		is_permitted(command, database) && ff_hold_take(database))
 	{
-		run_command(statement, text, read_only_tree, context, params, environment, receiver,
-					completion);
+		holding = true;
+		send_away(database);
+	}
+	run_command(statement, text, read_only_tree, context, params, environment, receiver,
+				completion);
+}
+
+/*
+ * Until now the database was locked, and one that was dropped still looked like
+ * any other. A backend that ends has its transaction aborted first.
+ */
+static void
+transaction_ends(XactEvent event, void *arg)
+{
+	if (!holding ||
+		(event != XACT_EVENT_COMMIT && event != XACT_EVENT_ABORT && event != XACT_EVENT_PREPARE))
 		return;
-	}
-	/* the hold is to end with the command, however it ends */
-	PG_TRY();
-	{
-		send_away(slot);
-		run_command(statement, text, read_only_tree, context, params, environment, receiver,
-					completion);
-	}
-	PG_FINALLY();
-	{
-		ff_hold_release(database);
-		ff_slot_wake_launcher();
-	}
-	PG_END_TRY();
+	holding = false;
+	ff_hold_release();
+	ff_slot_wake_launcher();
 }
 
 void
@@ -155,4 +174,5 @@ ff_ddl_init(void)
 		return;
 	next_hook = ProcessUtility_hook;
 	ProcessUtility_hook = utility;
+	RegisterXactCallback(transaction_ends, NULL);
 }

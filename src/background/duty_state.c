@@ -25,14 +25,14 @@ FF_STATEMENT("write_reconciler_settings", "text, boolean, bigint, integer, bigin
 			 " VALUES ($1, $2, $3, $4, $5) ON CONFLICT (name) DO UPDATE"
 			 " SET enabled = $2, interval_ms = $3, batch_size = $4, changed_at_ms = $5");
 
-static FfStatement note_pass =
-FF_STATEMENT("note_pass",
-			 "text, bigint, integer, bigint, bigint, bigint, bigint, text, bigint, bigint, bigint",
+static FfStatement note_run =
+FF_STATEMENT("note_run",
+			 "text, bigint, integer, bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint,"
+			 " text, bigint",
 			 "INSERT INTO @extschema@.ff_reconciler_state AS s (name, interval_ms, batch_size,"
 			 " last_run_at_ms, last_good_at_ms, last_duration_ms, last_processed, last_errors,"
 			 " runs, processed, errors, last_sqlstate, last_error_at_ms)"
-			 " SELECT $1, $2, $3, $4, CASE WHEN $7 = 0 THEN $4 END, $5 / 1000.0, $6, $7, $9,"
-			 "  $10, $11, $8, CASE WHEN $7 > 0 THEN $4 END"
+			 " VALUES ($1, $2, $3, $4, $5, $6 / 1000.0, $7, $8, $9, $10, $11, $12, $13)"
 			 " ON CONFLICT (name) DO UPDATE SET last_run_at_ms = excluded.last_run_at_ms,"
 			 " last_good_at_ms = COALESCE(excluded.last_good_at_ms, s.last_good_at_ms),"
 			 " last_duration_ms = excluded.last_duration_ms,"
@@ -127,25 +127,32 @@ ff_duty_change(FfReconciler reconciler, const FfDutySettings *settings, int64 no
 					 ff_int4(settings->batch_size), ff_int8(now_ms));
 }
 
+static NullableDatum
+ms_or_null(int64 ms)
+{
+	return ms == 0 ? ff_null() : ff_int8(ms);
+}
+
 bool
-ff_duty_note(FfReconciler reconciler, const FfDutyPass *pass, const FfDutySums *before)
+ff_duty_note(FfReconciler reconciler, const FfReconcilerRun *run)
 {
 	const FfReconcilerDefaults *defaults = &ff_reconciler_defaults[reconciler];
 
 	if (!lock_row(reconciler, false))
 		return false;
-	ff_statement_run(&note_pass, ff_text(defaults->name), ff_int8(defaults->interval_ms),
-					 ff_int4(defaults->batch_size), ff_int8(pass->now_ms),
-					 ff_int8((int64) (pass->duration_ms * 1000)), ff_int8(pass->processed),
-					 ff_int8(pass->errors),
-					 ff_text(pass->errors > 0 ? unpack_sql_state(pass->sqlstate) : NULL),
-					 ff_int8(before->runs + 1), ff_int8(before->processed + pass->processed),
-					 ff_int8(before->errors + pass->errors));
+	ff_statement_run(&note_run, ff_text(defaults->name), ff_int8(defaults->interval_ms),
+					 ff_int4(defaults->batch_size), ff_int8(run->last_run_at_ms),
+					 ms_or_null(run->last_good_at_ms),
+					 ff_int8((int64) (run->last_duration_ms * 1000)),
+					 ff_int8(run->last_processed), ff_int8(run->last_errors), ff_int8(run->runs),
+					 ff_int8(run->processed), ff_int8(run->errors),
+					 ff_text(run->last_sqlstate ? unpack_sql_state(run->last_sqlstate) : NULL),
+					 ms_or_null(run->last_error_at_ms));
 	return true;
 }
 
 void
-ff_duty_count(FfReconciler reconciler, const FfDutyPass *pass)
+ff_duty_count(FfReconciler reconciler, const FfReconcilerRun *run)
 {
 	FfSlot	   *slot = ff_slot();
 	FfReconcilerTotals *totals;
@@ -154,7 +161,7 @@ ff_duty_count(FfReconciler reconciler, const FfDutyPass *pass)
 		return;
 	totals = &slot->totals[reconciler];
 	pg_atomic_fetch_add_u64(&totals->runs, 1);
-	pg_atomic_fetch_add_u64(&totals->rows, pass->processed);
-	pg_atomic_fetch_add_u64(&totals->errors, pass->errors);
-	pg_atomic_fetch_add_u64(&totals->microseconds, (uint64) (pass->duration_ms * 1000));
+	pg_atomic_fetch_add_u64(&totals->rows, run->last_processed);
+	pg_atomic_fetch_add_u64(&totals->errors, run->last_errors);
+	pg_atomic_fetch_add_u64(&totals->microseconds, (uint64) (run->last_duration_ms * 1000));
 }

@@ -22,32 +22,14 @@ extern void ff_duty_change_begin(FfReconciler reconciler);
 /* Store settings, as changed at now. */
 extern void ff_duty_change(FfReconciler reconciler, const FfDutySettings *settings, int64 now_ms);
 
-/* A pass that is done. */
-typedef struct FfDutyPass
-{
-	int64		now_ms;
-	double		duration_ms;
-	int64		processed;
-	int64		errors;
-	int			sqlstate;		/* of the last error; 0: none */
-} FfDutyPass;
-
-/* Sums over passes. */
-typedef struct FfDutySums
-{
-	int64		runs;
-	int64		processed;
-	int64		errors;
-} FfDutySums;
-
 /*
- * Add a pass to the row, and the sums of those before it that were not noted;
- * false where another transaction is at that: nobody waits for a statistic.
+ * Write how the last pass of a run went; its runs, processed and errors are
+ * added to the row's. False where another transaction is at that: nobody waits
+ * for a statistic.
  */
-extern bool ff_duty_note(FfReconciler reconciler, const FfDutyPass *pass,
-						 const FfDutySums *before);
+extern bool ff_duty_note(FfReconciler reconciler, const FfReconcilerRun *run);
 
-/* Add a pass to what ff_stats shows, where there is shared memory for it. */
-extern void ff_duty_count(FfReconciler reconciler, const FfDutyPass *pass);
+/* Add the last pass of a run to what ff_stats shows, where there is shared memory for it. */
+extern void ff_duty_count(FfReconciler reconciler, const FfReconcilerRun *run);
 
 #endif							/* FF_DUTY_STATE_H */

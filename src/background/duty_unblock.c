@@ -56,16 +56,23 @@ typedef struct Class
 static bool
 step(Class *class, int64 now_ms)
 {
-	FfRow		row;
+	FfRows		rows = ff_statement_run(&next_class, ff_text(class->namespace),
+										ff_text(class->lane_id), ff_int8(class->caps_hash),
+										ff_int8(now_ms));
+	bool		found = rows.count > 0;
 
-	if (!ff_statement_row(&next_class, &row, ff_text(class->namespace), ff_text(class->lane_id),
-						  ff_int8(class->caps_hash), ff_int8(now_ms)))
-		return false;
-	class->namespace = ff_row_cstring(&row, 1);
-	class->lane_id = ff_row_cstring(&row, 2);
-	class->caps_hash = ff_row_int8(&row, 3);
-	class->served = ff_row_bool(&row, 4);
-	return true;
+	if (found)
+	{
+		FfRow		row = ff_rows_get(&rows, 0);
+
+		class->namespace = ff_row_cstring(&row, 1);
+		class->lane_id = ff_row_cstring(&row, 2);
+		class->caps_hash = ff_row_int8(&row, 3);
+		class->served = ff_row_bool(&row, 4);
+	}
+	/* there may be very many classes */
+	ff_rows_free(&rows);
+	return found;
 }
 
 static List *

@@ -40,6 +40,11 @@
 #define HEALTHY_MS 60000
 /* How soon to try again when max_worker_processes are all in use. */
 #define NO_SLOT_MS 5000
+/* How long to wait for a worker to sign on or leave before the next is started. */
+#define SETTLE_MS 1000
+#define LOOK_MS 10
+/* datconnlimit of a database whose DROP was interrupted: nobody can connect */
+#define INVALID_DATABASE (-2)
 
 /* What the launcher knows of one database. */
 typedef struct Database
@@ -50,11 +55,11 @@ typedef struct Database
 	bool		ran;			/* at the last look a worker was there, whoever started it */
 	int64		started_ms;
 	int			failures;		/* in a row */
-	int64		start_ms;		/* not before this; real clock */
+	int64		start_ms;		/* not before this; steady clock */
+	bool		warned;			/* that there is no process slot for it */
 } Database;
 
 static List *databases = NIL;	/* in TopMemoryContext */
-static bool warned_no_slot = false;
 
 void
 ff_launcher_init(void)
@@ -113,6 +118,25 @@ database_of(Oid oid)
 	return database;
 }
 
+/* Forget those that are no more. */
+static void
+forget_dropped(List *existing)
+{
+	ListCell   *cell;
+
+	foreach(cell, databases)
+	{
+		Database   *database = lfirst(cell);
+
+		if (list_member_oid(existing, database->oid))
+			continue;
+		databases = foreach_delete_current(databases, cell);
+		if (database->handle)
+			pfree(database->handle);
+		pfree(database);
+	}
+}
+
 /* Which databases there are; those that are no more give back their slots. */
 static void
 look_at_databases(void)
@@ -120,8 +144,8 @@ look_at_databases(void)
 	Relation	catalog;
 	TableScanDesc scan;
 	HeapTuple	tuple;
+	List	   *with_slot = NIL;
 	List	   *existing = NIL;
-	List	   *served = NIL;
 	ListCell   *cell;
 	FfShared   *shared = ff_shared();
 
@@ -131,7 +155,8 @@ look_at_databases(void)
 	StartTransactionCommand();
 	/* before the snapshot: a database that is made after it keeps its slot */
 	for (int i = 0; i < shared->nslots; i++)
-		served = lappend_oid(served, shared->slots[i].database);
+		if (OidIsValid(shared->slots[i].database))
+			with_slot = lappend_oid(with_slot, shared->slots[i].database);
 	(void) GetTransactionSnapshot();
 	catalog = table_open(DatabaseRelationId, AccessShareLock);
 	scan = table_beginscan_catalog(catalog, 0, NULL);
@@ -140,19 +165,19 @@ look_at_databases(void)
 		Form_pg_database row = (Form_pg_database) GETSTRUCT(tuple);
 
 		existing = lappend_oid(existing, row->oid);
-		if (row->datallowconn && !row->datistemplate && is_allowed(NameStr(row->datname)))
+		if (row->datallowconn && row->datconnlimit != INVALID_DATABASE && !row->datistemplate &&
+			is_allowed(NameStr(row->datname)))
 			database_of(row->oid)->present = true;
 	}
 	table_endscan(scan);
 	table_close(catalog, AccessShareLock);
 
-	for (int i = 0; i < shared->nslots; i++)
+	foreach(cell, with_slot)
 	{
-		Oid			database = list_nth_oid(served, i);
-
-		if (OidIsValid(database) && !list_member_oid(existing, database))
-			ff_slot_free(&shared->slots[i]);
+		if (!list_member_oid(existing, lfirst_oid(cell)))
+			ff_slot_free(lfirst_oid(cell));
 	}
+	forget_dropped(existing);
 	CommitTransactionCommand();
 }
 
@@ -176,7 +201,7 @@ is_running(Database *database, const FfSlot *slot)
 static void
 note_exit(Database *database, FfSlot *slot)
 {
-	int64		now_ms = ff_real_ms();
+	int64		now_ms = ff_steady_ms();
 	int64		backoff_ms = FIRST_BACKOFF_MS;
 	FfWorkerExit how = slot ? slot->worker_exit : FF_WORKER_QUIET;
 
@@ -195,34 +220,55 @@ note_exit(Database *database, FfSlot *slot)
 	database->start_ms = now_ms + Min(backoff_ms, LONGEST_BACKOFF_MS);
 }
 
+/*
+ * A process that only finds out that it has nothing to do here is to give back
+ * its slot before the next one takes another.
+ */
+static void
+wait_until_settled(Database *database)
+{
+	for (int waited_ms = 0; waited_ms < SETTLE_MS && !ShutdownRequestPending; waited_ms += LOOK_MS)
+	{
+		FfSlot	   *slot = ff_slot_find(database->oid);
+		pid_t		pid;
+
+		if ((slot && slot->worker_pid != 0) ||
+			GetBackgroundWorkerPid(database->handle, &pid) == BGWH_STOPPED)
+			return;
+		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
+						 LOOK_MS, PG_WAIT_EXTENSION);
+		ResetLatch(MyLatch);
+		CHECK_FOR_INTERRUPTS();
+	}
+}
+
 static void
 start_worker(Database *database)
 {
 	MemoryContext old = MemoryContextSwitchTo(TopMemoryContext);
-	pid_t		pid;
 
 	database->handle = ff_worker_register(database->oid, MyProcPid);
 	MemoryContextSwitchTo(old);
-	database->started_ms = ff_real_ms();
+	database->started_ms = ff_steady_ms();
 	if (database->handle)
 	{
-		warned_no_slot = false;
+		database->warned = false;
 		database->ran = true;
-		(void) WaitForBackgroundWorkerStartup(database->handle, &pid);
+		wait_until_settled(database);
 		return;
 	}
-	if (!warned_no_slot)
+	if (!database->warned)
 		ereport(WARNING,
 				(errmsg("ffengine launcher found no free background worker slot for database %u",
 						database->oid),
 				 errdetail("It tries again every %d seconds.", NO_SLOT_MS / 1000),
 				 errhint("Raise max_worker_processes: ffengine needs one for itself and one for "
 						 "each database that has the extension.")));
-	warned_no_slot = true;
-	database->start_ms = ff_real_ms() + NO_SLOT_MS;
+	database->warned = true;
+	database->start_ms = ff_steady_ms() + NO_SLOT_MS;
 }
 
-/* Start the worker of a database if it is time; when to look at it again. */
+/* Start the worker of a database if it is time; when to look again, 0: at once. */
 static int64
 attend_database(Database *database)
 {
@@ -236,17 +282,19 @@ attend_database(Database *database)
 		note_exit(database, slot);
 	if (!database->present || (slot && slot->worker_stopped))
 		return FF_NEVER_DUE;
-	if (ff_hold_is_on(database->oid))
-		return ff_real_ms() + FIRST_BACKOFF_MS;
 	if (slot && slot->worker_wanted)
 	{
 		slot->worker_wanted = false;
 		database->start_ms = 0;
 	}
-	if (database->start_ms > ff_real_ms())
+	if (database->start_ms > ff_steady_ms())
 		return database->start_ms;
+	if (!ff_start_begin(database->oid))
+		return ff_steady_ms() + FIRST_BACKOFF_MS;
 	start_worker(database);
-	return database->handle ? FF_NEVER_DUE : database->start_ms;
+	ff_start_end();
+	/* a wake-up may have come and gone meanwhile: another round */
+	return database->handle ? 0 : database->start_ms;
 }
 
 static int64
@@ -258,8 +306,12 @@ attend_databases(void)
 	look_at_databases();
 	foreach(cell, databases)
 	{
-		next_ms = Min(next_ms, attend_database(lfirst(cell)));
-		if (ShutdownRequestPending)
+		/* not inside Min(), which evaluates its arguments twice */
+		int64		at_ms = attend_database(lfirst(cell));
+
+		next_ms = Min(next_ms, at_ms);
+		/* one was started: what is known of the others is old by now */
+		if (next_ms == 0 || ShutdownRequestPending)
 			break;
 	}
 	return next_ms;
@@ -283,6 +335,7 @@ sign_off(int code, Datum arg)
 	LWLockAcquire(shared->lock, LW_EXCLUSIVE);
 	shared->launcher_latch = NULL;
 	shared->launcher_pid = 0;
+	shared->starting = InvalidOid;
 	LWLockRelease(shared->lock);
 }
 
@@ -301,15 +354,13 @@ sign_on(void)
 void
 ff_launcher_main(Datum arg)
 {
-	MemoryContext round;
-
+	pqsignal(SIGINT, SIG_IGN);
 	pqsignal(SIGHUP, SignalHandlerForConfigReload);
 	pqsignal(SIGTERM, asked_to_leave);
 	BackgroundWorkerUnblockSignals();
 	BackgroundWorkerInitializeConnection(NULL, NULL, 0);
 	SetConfigOption("application_name", LAUNCHER_TYPE, PGC_USERSET, PGC_S_OVERRIDE);
 	sign_on();
-	round = AllocSetContextCreate(TopMemoryContext, "ffengine launcher", ALLOCSET_DEFAULT_SIZES);
 	while (!ShutdownRequestPending)
 	{
 		int64		wait_ms;
@@ -319,10 +370,8 @@ ff_launcher_main(Datum arg)
 			ConfigReloadPending = false;
 			ProcessConfigFile(PGC_SIGHUP);
 		}
-		MemoryContextSwitchTo(round);
 		pgstat_report_activity(STATE_RUNNING, "ffengine: looking for databases");
-		wait_ms = attend_databases() - ff_real_ms();
-		MemoryContextReset(round);
+		wait_ms = attend_databases() - ff_steady_ms();
 		pgstat_report_activity(STATE_IDLE, "ffengine: idle");
 		if (wait_ms > 0 && !ShutdownRequestPending)
 			(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,

@@ -41,25 +41,20 @@ ff_notifier_gate_ms(void)
 
 /* Take over the slot's marks. */
 static void
-collect(FfSlot *slot, int64 due_ms[FF_RECONCILERS], bool *settings)
+collect(FfSlot *slot)
 {
 	FfMarks    *marks = &slot->marks;
 
 	LWLockAcquire(slot->lock, LW_EXCLUSIVE);
 	for (int i = 1; i <= FF_OUTBOXES; i++)
-		if (marks->outboxes[i].event_id != 0)
-		{
-			pending.outboxes[i].event_id = Max(pending.outboxes[i].event_id, marks->outboxes[i].event_id);
-			pending.outboxes[i].xact_id = Max(pending.outboxes[i].xact_id, marks->outboxes[i].xact_id);
-			have_pending = true;
-		}
+	{
+		ff_news_add(&pending.outboxes[i], &marks->outboxes[i]);
+		have_pending |= marks->outboxes[i].event_id != 0;
+	}
 	for (int i = 0; i < marks->nlanes; i++)
 		ff_marks_lane(&pending, marks->lanes[i]);
 	pending.more_lanes |= marks->more_lanes;
 	have_pending |= pending.nlanes > 0;
-	for (int i = 0; i < FF_RECONCILERS; i++)
-		due_ms[i] = Min(due_ms[i], marks->due_ms[i]);
-	*settings |= marks->settings;
 	ff_marks_clear(marks);
 	slot->wake_pending = false;
 	LWLockRelease(slot->lock);
@@ -82,10 +77,10 @@ send_all(void)
 static uint64
 horizon(void)
 {
-	uint64		next = U64FromFullTransactionId(ReadNextFullTransactionId());
 	TransactionId xmin = GetTransactionSnapshot()->xmin;
+	uint64		next = U64FromFullTransactionId(ReadNextFullTransactionId());
 
-	/* xmin is at most two billion behind the next one */
+	/* read after it, the next one is not behind xmin, and at most two billion ahead */
 	return next - (uint32) ((uint32) next - xmin);
 }
 
@@ -96,13 +91,14 @@ note_echoes(uint64 readable_below)
 	for (int i = 1; i <= FF_OUTBOXES; i++)
 		if (pending.outboxes[i].xact_id >= readable_below)
 		{
-			echoes[i] = pending.outboxes[i];
+			/* what waits there may be of a younger transaction */
+			ff_news_add(&echoes[i], &pending.outboxes[i]);
 			have_echoes = true;
 		}
 	if (have_echoes)
 	{
 		look_ms = FIRST_LOOK_MS;
-		next_look_ms = ff_real_ms() + look_ms;
+		next_look_ms = ff_steady_ms() + look_ms;
 	}
 }
 
@@ -119,8 +115,7 @@ look_at_horizon(void)
 			continue;
 		if (echoes[i].xact_id < readable_below)
 		{
-			pending.outboxes[i].event_id = Max(pending.outboxes[i].event_id, echoes[i].event_id);
-			pending.outboxes[i].xact_id = Max(pending.outboxes[i].xact_id, echoes[i].xact_id);
+			ff_news_add(&pending.outboxes[i], &echoes[i]);
 			have_pending = true;
 			memset(&echoes[i], 0, sizeof(FfNews));
 		}
@@ -128,7 +123,7 @@ look_at_horizon(void)
 			have_echoes = true;
 	}
 	look_ms = Min(look_ms * 2, LAST_LOOK_MS);
-	next_look_ms = have_echoes ? ff_real_ms() + look_ms : FF_NEVER_DUE;
+	next_look_ms = have_echoes ? ff_steady_ms() + look_ms : FF_NEVER_DUE;
 }
 
 static bool
@@ -137,7 +132,7 @@ send_in_transaction(void *arg)
 	/* nobody waits for this commit to be durable */
 	(void) set_config_option("synchronous_commit", "off", PGC_USERSET, PGC_S_SESSION,
 							 GUC_ACTION_LOCAL, true, 0, false);
-	if (have_echoes && ff_real_ms() >= next_look_ms)
+	if (have_echoes && ff_steady_ms() >= next_look_ms)
 		look_at_horizon();
 	if (have_pending)
 	{
@@ -150,13 +145,13 @@ send_in_transaction(void *arg)
 }
 
 void
-ff_notifier_run(FfSlot *slot, int64 due_ms[FF_RECONCILERS], bool *settings, bool at_once)
+ff_notifier_run(FfSlot *slot, bool at_once)
 {
-	int64		now_ms = ff_real_ms();
+	int64		now_ms = ff_steady_ms();
 
 	if (!at_once && now_ms < ff_notifier_gate_ms())
 		return;
-	collect(slot, due_ms, settings);
+	collect(slot);
 	if (!have_pending && now_ms < next_look_ms)
 		return;
 	last_sent_ms = now_ms;

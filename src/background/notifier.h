@@ -11,17 +11,16 @@
 
 /*
  * Take over what commits have left in the slot, unless a notification went out
- * less than ffengine.notify_delay ago and it is not to be done at once; instants published go into due_ms,
- * settings is set where a reconciler's changed. Then send. Runs transactions of
- * its own. A failure to send is logged once and tried again.
+ * less than ffengine.notify_delay ago and it is not to be done at once. Then
+ * send, in a transaction of its own. A failure to send is logged once and tried
+ * again.
  */
-extern void ff_notifier_run(FfSlot *slot, int64 due_ms[FF_RECONCILERS], bool *settings,
-							bool at_once);
+extern void ff_notifier_run(FfSlot *slot, bool at_once);
 
-/* From when on notifications may go out again, in milliseconds of the real clock. */
+/* From when on notifications may go out again, in milliseconds of the steady clock. */
 extern int64 ff_notifier_gate_ms(void);
 
-/* When it has something to do, in milliseconds of the real clock; FF_NEVER_DUE: not until a wake-up. */
+/* When it has something to do, in milliseconds of the steady clock; FF_NEVER_DUE: not until a wake-up. */
 extern int64 ff_notifier_next_ms(void);
 
 #endif							/* FF_NOTIFIER_H */

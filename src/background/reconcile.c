@@ -47,7 +47,7 @@ refuse_standby(void)
 static void
 run_and_note(FfReconciler reconciler, FfPass *pass, const FfDutyState *state)
 {
-	FfDutyPass	done = {.now_ms = pass->batch.now_ms};
+	FfReconcilerRun run = {.last_run_at_ms = pass->batch.now_ms,.runs = 1};
 	instr_time	start;
 	instr_time	duration;
 
@@ -56,14 +56,20 @@ run_and_note(FfReconciler reconciler, FfPass *pass, const FfDutyState *state)
 	INSTR_TIME_SET_CURRENT(duration);
 	INSTR_TIME_SUBTRACT(duration, start);
 
-	done.duration_ms = INSTR_TIME_GET_MILLISEC(duration);
-	done.processed = pass->batch.processed;
-	done.errors = pass->batch.errors;
-	done.sqlstate = pass->sqlstate;
-	ff_duty_count(reconciler, &done);
-	if (done.processed > 0 || done.errors > 0 ||
-		done.now_ms - state->run.last_run_at_ms >= NOTE_IDLE_MS)
-		(void) ff_duty_note(reconciler, &done, &(FfDutySums) {0});
+	run.last_duration_ms = INSTR_TIME_GET_MILLISEC(duration);
+	run.last_processed = run.processed = pass->batch.processed;
+	run.last_errors = run.errors = pass->batch.errors;
+	if (run.errors > 0)
+	{
+		run.last_sqlstate = pass->sqlstate;
+		run.last_error_at_ms = run.last_run_at_ms;
+	}
+	else
+		run.last_good_at_ms = run.last_run_at_ms;
+	ff_duty_count(reconciler, &run);
+	if (run.processed > 0 || run.errors > 0 ||
+		run.last_run_at_ms - state->run.last_run_at_ms >= NOTE_IDLE_MS)
+		(void) ff_duty_note(reconciler, &run);
 }
 
 static NullableDatum

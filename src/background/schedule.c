@@ -7,6 +7,7 @@
  */
 #include "background/schedule.h"
 
+#include "portability/instr_time.h"
 #include "postmaster/interrupt.h"
 #include "utils/memutils.h"
 
@@ -22,17 +23,16 @@
 
 typedef struct Schedule
 {
-	int64		last_end_ms;	/* real clock */
+	int64		last_end_ms;	/* steady clock */
 	int64		due_at_ms;		/* engine's clock; FF_NEVER_DUE: nothing is known to be due */
 	bool		again;			/* the last pass was cut short */
 	int32		batch;			/* rows of the next batch */
 	int			failures;		/* passes running that failed as a whole */
-	int64		backoff_until_ms;
+	int64		backoff_until_ms;	/* steady clock; 0: it does not back off */
 	int			logged_sqlstate;	/* of a whole pass, so that it is logged once */
 	FfFailing  *failing;		/* rows that failed in the last pass they took part in */
 	FfReconcilerRun run;		/* what status shows */
-	FfDutySums	unsaved;		/* passes that the table does not have yet, the last one apart */
-	FfDutyPass	last;			/* the last one; its now_ms is 0 where it is saved */
+	FfReconcilerRun saved;		/* as much of it as the table has */
 	bool		is_noted;		/* by the transaction that saves, while that runs */
 } Schedule;
 
@@ -48,8 +48,8 @@ typedef struct Step
 	FfBatch		batch;
 	List	   *keys;			/* of the batch; in pass_context */
 	const char *key;			/* the one to do alone */
-	FfInt8		next;
-	bool		done;			/* the batch came short: next is known */
+	FfInt8		next;			/* known where the batch came short */
+	bool		failed;			/* before it came to a row */
 } Step;
 
 void
@@ -76,7 +76,7 @@ read_settings(void *arg)
 		settings[i] = states[i].settings;
 		/* go on from the numbers of those before */
 		if (schedules[i].run.runs == 0)
-			schedules[i].run = states[i].run;
+			schedules[i].run = schedules[i].saved = states[i].run;
 	}
 	return true;
 }
@@ -94,13 +94,13 @@ ff_schedule_note_due(FfReconciler reconciler, int64 due_at_ms)
 	schedules[reconciler].due_at_ms = Min(schedules[reconciler].due_at_ms, due_at_ms);
 }
 
-/* The least due instant on the real clock. */
+/* The least due instant on the steady clock. */
 static int64
-due_on_real_clock(const Schedule *schedule)
+due_on_steady_clock(const Schedule *schedule)
 {
 	if (schedule->due_at_ms == FF_NEVER_DUE)
 		return FF_NEVER_DUE;
-	return schedule->due_at_ms - ff_now_ms() + ff_real_ms();
+	return schedule->due_at_ms - ff_now_ms() + ff_steady_ms();
 }
 
 int64
@@ -113,7 +113,7 @@ ff_schedule_next_ms(FfReconciler reconciler)
 	if (!ff_duty_exists(reconciler) || !setting->enabled)
 		return FF_NEVER_DUE;
 	next_ms = schedule->last_end_ms + setting->interval_ms;
-	next_ms = Min(next_ms, due_on_real_clock(schedule));
+	next_ms = Min(next_ms, due_on_steady_clock(schedule));
 	if (schedule->again)
 		next_ms = 0;
 	next_ms = Max(next_ms, schedule->last_end_ms + SHORTEST_BREAK_MS);
@@ -189,9 +189,9 @@ apply_one(void *arg)
 	return true;
 }
 
-/* The batch raised: each of its rows alone. */
+/* The batch, which was to step over so many rows, raised: each of its rows alone. */
 static void
-apply_one_by_one(Step *step, const char *what)
+apply_one_by_one(Step *step, const char *what, int64 passed_over)
 {
 	const char *name = ff_reconciler_defaults[step->reconciler].name;
 	Schedule   *schedule = &schedules[step->reconciler];
@@ -199,13 +199,17 @@ apply_one_by_one(Step *step, const char *what)
 
 	step->batch.processed = 0;
 	step->batch.skipped = 0;
+	step->batch.passed_over = passed_over;
 	foreach(cell, step->keys)
 	{
 		step->key = lfirst(cell);
 		if (ShutdownRequestPending || ff_extension_gone)
 			return;
 		if (ff_failing_is_parked(schedule->failing, step->key))
+		{
+			step->batch.passed_over++;
 			continue;
+		}
 		if (ff_transaction_run(what, apply_one, step) || ff_transaction_sqlstate == 0)
 			continue;
 		step->batch.passed_over++;
@@ -233,10 +237,19 @@ back_off(Schedule *schedule, FfReconciler reconciler)
 	schedule->failures++;
 	if (schedule->logged_sqlstate != ff_transaction_sqlstate)
 		ff_transaction_log(ff_reconciler_defaults[reconciler].name);
-	schedule->backoff_until_ms = ff_real_ms() + Min(wait_ms, LONGEST_BACKOFF_MS);
+	schedule->backoff_until_ms = ff_steady_ms() + Min(wait_ms, LONGEST_BACKOFF_MS);
 	schedule->logged_sqlstate = ff_transaction_sqlstate;
 	schedule->run.last_sqlstate = ff_transaction_sqlstate;
 	schedule->run.last_error_at_ms = ff_real_ms();
+}
+
+/* No longer does it fail as a whole: the next time would be news. */
+static void
+recover(Schedule *schedule)
+{
+	schedule->failures = 0;
+	schedule->backoff_until_ms = 0;
+	schedule->logged_sqlstate = 0;
 }
 
 /* Toward ffengine.batch_target, by halves and doubles. */
@@ -257,7 +270,8 @@ run_batch(Schedule *schedule, Step *step, int32 largest)
 	FfReconciler reconciler = step->reconciler;
 	const char *name = ff_reconciler_defaults[reconciler].name;
 	FfBatch    *batch = &step->batch;
-	int64		began_ms = ff_real_ms();
+	int64		began_ms = ff_steady_ms();
+	int64		passed_over = batch->passed_over;
 	char	   *what;
 
 	if (schedule->batch == 0)
@@ -275,17 +289,27 @@ run_batch(Schedule *schedule, Step *step, int32 largest)
 		if (ff_extension_gone || ShutdownRequestPending)
 			return false;
 		if (step->keys != NIL && !ff_sqlstate_is_transient(ff_transaction_sqlstate))
-			apply_one_by_one(step, what);
+			apply_one_by_one(step, what, passed_over);
 		else if (ff_sqlstate_is_transient(ff_transaction_sqlstate))
 			return false;
 		else
 		{
 			batch->errors++;
+			step->failed = true;
 			return false;
 		}
 	}
-	adapt_batch(schedule, largest, ff_real_ms() - began_ms);
+	adapt_batch(schedule, largest, ff_steady_ms() - began_ms);
 	return batch->more;
+}
+
+/* An instant of the steady clock, for people. */
+static int64
+on_real_clock(int64 steady_ms)
+{
+	if (steady_ms == 0 || steady_ms == FF_NEVER_DUE)
+		return steady_ms;
+	return steady_ms - ff_steady_ms() + ff_real_ms();
 }
 
 static void
@@ -293,9 +317,9 @@ publish(FfReconciler reconciler)
 {
 	Schedule   *schedule = &schedules[reconciler];
 
-	schedule->run.backoff_until_ms = schedule->backoff_until_ms;
+	schedule->run.backoff_until_ms = on_real_clock(schedule->backoff_until_ms);
 	schedule->run.next_due_at_ms = schedule->due_at_ms;
-	schedule->run.next_run_at_ms = ff_schedule_next_ms(reconciler);
+	schedule->run.next_run_at_ms = on_real_clock(ff_schedule_next_ms(reconciler));
 	if (slot == NULL)
 		return;
 	LWLockAcquire(slot->lock, LW_EXCLUSIVE);
@@ -305,65 +329,63 @@ publish(FfReconciler reconciler)
 
 /* What the pass did, for those who ask and for the table. */
 static void
-account(FfReconciler reconciler, const FfDutyPass *pass)
+account(FfReconciler reconciler, int64 processed, int64 errors)
 {
 	Schedule   *schedule = &schedules[reconciler];
 	FfReconcilerRun *run = &schedule->run;
 
 	run->parked_rows = ff_failing_settle(&schedule->failing);
-	run->last_run_at_ms = pass->now_ms;
-	run->last_duration_ms = pass->duration_ms;
-	run->last_processed = pass->processed;
-	run->last_errors = pass->errors;
+	run->last_processed = processed;
+	run->last_errors = errors;
 	run->runs++;
-	run->processed += pass->processed;
-	run->errors += pass->errors;
-	if (pass->errors == 0)
-		run->last_good_at_ms = pass->now_ms;
-	if (schedule->last.now_ms != 0)
-	{
-		schedule->unsaved.runs++;
-		schedule->unsaved.processed += schedule->last.processed;
-		schedule->unsaved.errors += schedule->last.errors;
-	}
-	schedule->last = *pass;
-	ff_duty_count(reconciler, pass);
+	run->processed += processed;
+	run->errors += errors;
+	if (errors == 0)
+		run->last_good_at_ms = run->last_run_at_ms;
+	ff_duty_count(reconciler, run);
 }
 
 void
 ff_schedule_run(FfReconciler reconciler, void (*between) (void))
 {
 	Schedule   *schedule = &schedules[reconciler];
-	FfDutyPass	pass = {.now_ms = ff_real_ms()};
 	Step		step = {.reconciler = reconciler};
-	TimestampTz began = GetCurrentTimestamp();
+	int64		began_ms = ff_steady_ms();
+	instr_time	began;
+	instr_time	took;
 	int64		now_ms = ff_now_ms();
+	int64		processed = 0;
+	int64		errors = 0;
 	bool		more;
 	MemoryContext old = MemoryContextSwitchTo(pass_context);
 
+	schedule->run.last_run_at_ms = ff_real_ms();
+	INSTR_TIME_SET_CURRENT(began);
 	/* what is published while it runs is not to be forgotten */
 	schedule->due_at_ms = FF_NEVER_DUE;
 	do
 	{
 		more = run_batch(schedule, &step, settings[reconciler].batch_size);
-		pass.processed += step.batch.processed;
-		pass.errors += step.batch.errors;
+		processed += step.batch.processed;
+		errors += step.batch.errors;
 		between();
-	} while (more && ff_real_ms() - pass.now_ms < LONGEST_PASS_MS &&
+	} while (more && ff_steady_ms() - began_ms < LONGEST_PASS_MS &&
 			 !ShutdownRequestPending && !ff_extension_gone);
 
-	pass.duration_ms = (GetCurrentTimestamp() - began) / 1000.0;
-	pass.sqlstate = schedule->run.last_sqlstate;
+	INSTR_TIME_SET_CURRENT(took);
+	INSTR_TIME_SUBTRACT(took, began);
+	schedule->run.last_duration_ms = INSTR_TIME_GET_MILLISEC(took);
 	schedule->again = more;
-	schedule->last_end_ms = ff_real_ms();
-	if (pass.errors > 0 && step.keys == NIL)
+	schedule->last_end_ms = ff_steady_ms();
+	if (step.failed)
 		back_off(schedule, reconciler);
 	else
-		schedule->failures = 0;
+		recover(schedule);
 	/* what was due and could not be done waits for the interval */
-	if (step.next.isset && !ff_duty_is_unhurried(reconciler) && (step.next.value > now_ms || pass.processed > 0))
+	if (step.next.isset && !ff_duty_is_unhurried(reconciler) &&
+		(step.next.value > now_ms || processed > 0))
 		ff_schedule_note_due(reconciler, step.next.value);
-	account(reconciler, &pass);
+	account(reconciler, processed, errors);
 	publish(reconciler);
 	MemoryContextSwitchTo(old);
 	MemoryContextReset(pass_context);
@@ -377,11 +399,13 @@ save(void *arg)
 	for (int i = 0; i < FF_RECONCILERS; i++)
 	{
 		Schedule   *schedule = &schedules[i];
-		int64		done = schedule->last.processed + schedule->last.errors +
-			schedule->unsaved.processed + schedule->unsaved.errors;
+		FfReconcilerRun since = schedule->run;
 
-		if (schedule->last.now_ms != 0 && (done > 0 || *all))
-			schedule->is_noted = ff_duty_note(i, &schedule->last, &schedule->unsaved);
+		since.runs -= schedule->saved.runs;
+		since.processed -= schedule->saved.processed;
+		since.errors -= schedule->saved.errors;
+		if (since.runs > 0 && (since.processed > 0 || since.errors > 0 || *all))
+			schedule->is_noted = ff_duty_note(i, &since);
 	}
 	return true;
 }
@@ -396,10 +420,7 @@ ff_schedule_save(bool all)
 	for (int i = 0; i < FF_RECONCILERS; i++)
 	{
 		if (saved && schedules[i].is_noted)
-		{
-			memset(&schedules[i].unsaved, 0, sizeof(FfDutySums));
-			schedules[i].last.now_ms = 0;
-		}
+			schedules[i].saved = schedules[i].run;
 		schedules[i].is_noted = false;
 	}
 }

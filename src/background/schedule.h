@@ -19,7 +19,7 @@ extern void ff_schedule_read_settings(void);
 /* An instant at which there will be something to do, in milliseconds of the engine's clock. */
 extern void ff_schedule_note_due(FfReconciler reconciler, int64 due_at_ms);
 
-/* When the reconciler is to run next, in milliseconds of the real clock; FF_NEVER_DUE if it is off. */
+/* When the reconciler is to run next, in milliseconds of the steady clock; FF_NEVER_DUE if it is off. */
 extern int64 ff_schedule_next_ms(FfReconciler reconciler);
 
 /* Run a pass; between batches calls between(). Stops early when the worker is asked to leave. */

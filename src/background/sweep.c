@@ -15,14 +15,12 @@
 /* How late the next sweep may be until claims go without. */
 #define GRACE_MS 2000
 
-static int64 began_ms = 0;		/* the last one */
 static int64 next_ms = 0;
 
 int64
 ff_sweep_next_ms(void)
 {
-	/* at once where the clock was set back */
-	return ff_real_ms() < began_ms ? 0 : next_ms;
+	return next_ms;
 }
 
 /*
@@ -66,13 +64,13 @@ is_any_to_be_swept(void)
 void
 ff_sweep_run(void)
 {
-	bool		swept;
+	int64		began_ms = ff_steady_ms();
 	int64		took_ms;
+	bool		swept;
 
-	began_ms = ff_real_ms();
 	swept = !is_any_to_be_swept() || ff_transaction_run("frontiers", sweep, NULL);
-	took_ms = ff_real_ms() - began_ms;
-	next_ms = ff_real_ms() + Max(INTERVAL_MS, took_ms * SHARE);
+	took_ms = ff_steady_ms() - began_ms;
+	next_ms = ff_steady_ms() + Max(INTERVAL_MS, took_ms * SHARE);
 	if (swept)
 		ff_frontier_vouch(next_ms + GRACE_MS);
 	else

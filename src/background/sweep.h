@@ -7,7 +7,7 @@
 
 #include "base/compat.h"
 
-/* When the next sweep is due, in milliseconds of the real clock. */
+/* When the next sweep is due, in milliseconds of the steady clock. */
 extern int64 ff_sweep_next_ms(void);
 
 /* Look before each frontier, and vouch for them. Runs a transaction of its own. */

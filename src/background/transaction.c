@@ -178,8 +178,11 @@ ff_transaction_run(const char *what, FfTransactionWork work, void *arg)
 {
 	MemoryContext context = CurrentMemoryContext;
 	volatile bool result = false;
+	char	   *activity = psprintf("ffengine: %s", what);
 
-	pgstat_report_activity(STATE_RUNNING, psprintf("ffengine: %s", what));
+	pgstat_report_activity(STATE_RUNNING, activity);
+	/* the caller's context may be one that is never reset */
+	pfree(activity);
 	ff_transaction_sqlstate = 0;
 	ff_transaction_runs = true;
 	PG_TRY();

@@ -25,6 +25,8 @@
 
 /* How often what happened is written to ff_reconciler_state, at most. */
 #define SAVE_MS 10000
+/* How often a worker that waits for another version of the extension looks for it. */
+#define VERSION_LOOK_MS 1000
 
 static FfSlot *slot = NULL;
 
@@ -78,12 +80,14 @@ set_own_settings(void)
 		{"search_path", "pg_catalog, pg_temp"},
 		{"lock_timeout", "1s"},
 		{"statement_timeout", "0"},
+		{"transaction_timeout", "0"},	/* since PostgreSQL 17 */
 		{"default_transaction_isolation", "read committed"},
 		{"default_transaction_read_only", "off"},
 	};
 
 	for (int i = 0; i < (int) lengthof(own); i++)
-		SetConfigOption(own[i][0], own[i][1], PGC_SUSET, PGC_S_OVERRIDE);
+		if (GetConfigOption(own[i][0], true, false))
+			SetConfigOption(own[i][0], own[i][1], PGC_SUSET, PGC_S_OVERRIDE);
 }
 
 /* True if this process is now the worker of its database. */
@@ -137,21 +141,19 @@ leave(FfWorkerExit how)
 	proc_exit(0);
 }
 
-/* Notify, and note what commits have published. */
+/* Note what commits have published, and notify. */
 static void
 attend_now(bool at_once)
 {
 	int64		due_ms[FF_RECONCILERS];
-	bool		changed = false;
+	bool		changed;
 
 	if (slot == NULL)
 		return;
+	changed = ff_slot_take_due(slot, due_ms);
 	for (int i = 0; i < FF_RECONCILERS; i++)
-		due_ms[i] = FF_NEVER_DUE;
-	ff_notifier_run(slot, due_ms, &changed, at_once);
-	for (int i = 0; i < FF_RECONCILERS; i++)
-		if (due_ms[i] != FF_NEVER_DUE)
-			ff_schedule_note_due(i, due_ms[i]);
+		ff_schedule_note_due(i, due_ms[i]);
+	ff_notifier_run(slot, at_once);
 	if (changed)
 		ff_schedule_read_settings();
 }
@@ -166,7 +168,7 @@ attend(void)
 static void
 sweep_if_due(void)
 {
-	if (slot && !ff_extension_gone && ff_real_ms() >= ff_sweep_next_ms())
+	if (slot && !ff_extension_gone && ff_steady_ms() >= ff_sweep_next_ms())
 		ff_sweep_run();
 }
 
@@ -178,7 +180,7 @@ run_due_passes(void)
 		sweep_if_due();
 		if (ShutdownRequestPending || ff_extension_gone)
 			return;
-		if (ff_schedule_next_ms(i) <= ff_real_ms())
+		if (ff_schedule_next_ms(i) <= ff_steady_ms())
 			ff_schedule_run(i, attend);
 	}
 }
@@ -201,17 +203,18 @@ next_ms(int64 least)
 static int64
 announce_sleep(int64 until_ms)
 {
-	int64		ahead_ms = ff_now_ms() - ff_real_ms();	/* of the engine's clock, in tests */
-	bool		marked;
+	int64		ahead_ms = ff_now_ms() - ff_steady_ms();	/* to the engine's clock */
 
 	if (slot == NULL)
 		return until_ms;
 	LWLockAcquire(slot->lock, LW_EXCLUSIVE);
-	marked = slot->wake_pending;
-	for (int i = 0; !marked && i < FF_RECONCILERS; i++)
-		marked = slot->marks.due_ms[i] - ahead_ms < until_ms;
-	if (marked)
+	if (slot->wake_pending)
 		until_ms = Min(until_ms, ff_notifier_gate_ms());
+	if (slot->settings)
+		until_ms = 0;
+	for (int i = 0; i < FF_RECONCILERS; i++)
+		if (slot->due_ms[i] < until_ms + ahead_ms)
+			until_ms = 0;
 	slot->worker_due_ms = until_ms + ahead_ms;
 	LWLockRelease(slot->lock);
 	return until_ms;
@@ -220,7 +223,7 @@ announce_sleep(int64 until_ms)
 static void
 sleep_until(int64 until_ms)
 {
-	int64		left_ms = until_ms - ff_real_ms();
+	int64		left_ms = until_ms - ff_steady_ms();
 
 	pgstat_report_activity(STATE_IDLE, "ffengine: idle");
 	if (left_ms > 0 && !ShutdownRequestPending)
@@ -229,47 +232,69 @@ sleep_until(int64 until_ms)
 	ResetLatch(MyLatch);
 }
 
+/* Between transactions there is nothing to cancel. */
+static void
+check_interrupts(void)
+{
+	QueryCancelPending = false;
+	CHECK_FOR_INTERRUPTS();
+}
+
 static void
 work(void)
 {
 	int64		settings_ms = 0;
-	int64		saved_ms = ff_real_ms();
+	int64		saved_ms = ff_steady_ms();
 
 	ff_schedule_init(slot);
 	while (!ShutdownRequestPending && !ff_extension_gone)
 	{
-		CHECK_FOR_INTERRUPTS();
+		check_interrupts();
 		if (ConfigReloadPending)
 		{
 			ConfigReloadPending = false;
 			ProcessConfigFile(PGC_SIGHUP);
 		}
-		if (ff_real_ms() >= settings_ms)
+		if (ff_steady_ms() >= settings_ms)
 		{
 			ff_schedule_read_settings();
-			settings_ms = ff_real_ms() + ff_launcher_naptime_ms;
+			settings_ms = ff_steady_ms() + ff_launcher_naptime_ms;
 		}
 		attend();
 		run_due_passes();
-		if (ff_real_ms() >= saved_ms + SAVE_MS)
+		if (ff_steady_ms() >= saved_ms + SAVE_MS)
 		{
 			ff_schedule_save(false);
-			saved_ms = ff_real_ms();
+			saved_ms = ff_steady_ms();
 		}
 		attend();
 		sleep_until(announce_sleep(next_ms(Min(settings_ms, saved_ms + SAVE_MS))));
 	}
 }
 
+/* End before there was anything to do. A database without the extension is given no slot. */
+static void
+leave_quietly(void)
+{
+	slot = ff_shared() ? ff_slot_find(MyDatabaseId) : NULL;
+	leave(FF_WORKER_QUIET);
+}
+
+/* True while a command needs the database for itself. */
+static bool
+is_in_the_way(void)
+{
+	return ff_shared() && ff_hold_is_on(MyDatabaseId);
+}
+
 /* Wait while the library is not the one that the extension was made for. */
-static FfExtensionFound
-wait_for_extension(void)
+static void
+wait_for_version(void)
 {
 	FfExtensionFound found;
 	bool		warned = false;
 
-	while ((found = ff_transaction_find_extension()) == FF_EXTENSION_OTHER_VERSION &&
-		   !ShutdownRequestPending)
+	while ((found = ff_transaction_find_extension()) == FF_EXTENSION_OTHER_VERSION)
 	{
 		if (!warned)
 			ereport(WARNING,
@@ -277,28 +302,29 @@ wait_for_extension(void)
 							"extension is of another", MyDatabaseId, FF_VERSION),
 					 errhint("Run ALTER EXTENSION ffengine UPDATE.")));
 		warned = true;
-		sleep_until(ff_real_ms() + ff_launcher_naptime_ms);
+		sleep_until(ff_steady_ms() + VERSION_LOOK_MS);
+		check_interrupts();
+		/* commits are not to rely on it yet: no slot tells those commands whom to send away */
+		if (ShutdownRequestPending || is_in_the_way())
+			proc_exit(0);
 	}
-	return found;
+	if (found == FF_EXTENSION_ABSENT)
+		leave_quietly();
 }
 
 /* End here unless this database is to have a worker, and this process is to be it. */
 static void
 begin(void)
 {
-	FfExtensionFound found = wait_for_extension();
-
-	if (ShutdownRequestPending)
-		proc_exit(0);
-	if (found == FF_EXTENSION_ABSENT || !ff_worker_enabled)
-	{
-		/* a database without the extension is given no slot */
-		slot = ff_shared() ? ff_slot_find(MyDatabaseId) : NULL;
-		leave(FF_WORKER_QUIET);
-	}
+	if (ff_transaction_find_extension() == FF_EXTENSION_ABSENT || !ff_worker_enabled)
+		leave_quietly();
 	if (!take_lock())
 		proc_exit(0);
+	wait_for_version();
 	sign_on();
+	/* a command that came before could not see it, one that comes now does */
+	if (is_in_the_way())
+		leave(FF_WORKER_ASKED);
 }
 
 /* What is left to tell, once commits have been told to do without the worker. */

@@ -3,6 +3,7 @@
  */
 #include "base/clock.h"
 
+#include "portability/instr_time.h"
 #include "utils/datetime.h"
 
 #include "base/error.h"
@@ -14,6 +15,15 @@ int64
 ff_real_ms(void)
 {
 	return (GetCurrentTimestamp() + EPOCH_SHIFT_US) / 1000;
+}
+
+int64
+ff_steady_ms(void)
+{
+	instr_time	now;
+
+	INSTR_TIME_SET_CURRENT(now);
+	return (int64) INSTR_TIME_GET_MILLISEC(now);
 }
 
 int64

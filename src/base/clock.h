@@ -15,8 +15,14 @@
 /* Now, or what ffengine.test_now_ms says. An operation reads it once. */
 extern int64 ff_now_ms(void);
 
-/* The real clock, whatever the tests set: for intervals and delays of the background worker. */
+/* The real clock, whatever the tests set: to tell people when something was. */
 extern int64 ff_real_ms(void);
+
+/*
+ * Milliseconds of a clock that nobody sets, from some beginning: for intervals
+ * and delays of the background processes, and for waits.
+ */
+extern int64 ff_steady_ms(void);
 
 /* now + duration, but at most FF_MAX_INSTANT_MS; both in milliseconds, duration >= 0. */
 extern int64 ff_after_ms(int64 now_ms, int64 duration_ms);

@@ -66,8 +66,11 @@ ff_extension_enter_schema(Oid schema)
 	name = get_namespace_name(schema);
 	landmark = type_in(schema, LANDMARK_TYPE);
 	if (name == NULL || !OidIsValid(landmark))
+	{
+		stale = true;
 		ff_raise(FF_UNAVAILABLE,
 				 errmsg("the types of extension ffengine are not in the schema of its functions"));
+	}
 
 	if (schema != schema_oid || landmark != landmark_oid ||
 		strcmp(schema_name, quote_identifier(name)) != 0)

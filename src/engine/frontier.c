@@ -48,7 +48,7 @@ ff_frontier_look(const FfWorkClass *class)
 	FfFrontier *frontier;
 
 	/* read without the lock: a value of just before it is as good */
-	if (slot == NULL || slot->frontiers_until_ms <= ff_real_ms())
+	if (slot == NULL || slot->frontiers_until_ms <= ff_steady_ms())
 		return look;
 	LWLockAcquire(slot->lock, LW_EXCLUSIVE);
 	frontier = find(slot, class);

@@ -74,7 +74,7 @@ extern void ff_frontier_move_back(const FfWorkClass *class, const FfPlace *place
 extern bool ff_frontier_get(int number, FfFrontier *copy, FfFrontierLook *look,
 							FfWorkClass *class);
 
-/* All frontiers were swept, and will be again before this instant of the real clock. */
+/* All frontiers were swept, and will be again before this instant of the steady clock. */
 extern void ff_frontier_vouch(int64 until_ms);
 
 #endif							/* FF_FRONTIER_H */

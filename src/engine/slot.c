@@ -5,7 +5,6 @@
 
 #include "miscadmin.h"
 #include "storage/ipc.h"
-#include "storage/procarray.h"
 #include "storage/shmem.h"
 
 #include "base/hash.h"
@@ -43,14 +42,39 @@ request(void)
 }
 
 void
+ff_news_add(FfNews *news, const FfNews *more)
+{
+	news->event_id = Max(news->event_id, more->event_id);
+	news->xact_id = Max(news->xact_id, more->xact_id);
+}
+
+void
 ff_marks_clear(FfMarks *marks)
 {
 	memset(marks->outboxes, 0, sizeof(marks->outboxes));
 	marks->nlanes = 0;
 	marks->more_lanes = false;
-	marks->settings = false;
+}
+
+static void
+no_due(FfSlot *slot)
+{
+	slot->settings = false;
 	for (int i = 0; i < FF_RECONCILERS; i++)
-		marks->due_ms[i] = FF_NEVER_DUE;
+		slot->due_ms[i] = FF_NEVER_DUE;
+}
+
+bool
+ff_slot_take_due(FfSlot *slot, int64 due_ms[FF_RECONCILERS])
+{
+	bool		settings;
+
+	LWLockAcquire(slot->lock, LW_EXCLUSIVE);
+	memcpy(due_ms, slot->due_ms, sizeof(slot->due_ms));
+	settings = slot->settings;
+	no_due(slot);
+	LWLockRelease(slot->lock);
+	return settings;
 }
 
 void
@@ -70,6 +94,7 @@ slot_reset(FfSlot *slot)
 {
 	slot->database = InvalidOid;
 	ff_marks_clear(&slot->marks);
+	no_due(slot);
 	slot->wake_pending = false;
 	slot->worker_due_ms = 0;
 	slot->worker_pid = 0;
@@ -181,30 +206,68 @@ ff_slot_find(Oid database)
 }
 
 void
-ff_slot_free(FfSlot *slot)
+ff_slot_free(Oid database)
 {
+	FfSlot	   *slot;
+
 	LWLockAcquire(shared->lock, LW_EXCLUSIVE);
-	slot_reset(slot);
+	slot = find_slot(database);
+	if (slot)
+		slot_reset(slot);
 	LWLockRelease(shared->lock);
 }
 
-/* The hold of a backend that is no more is none. */
+/* Under the lock. */
 static bool
-hold_stands(const FfHold *hold)
+is_held(Oid database)
 {
-	return OidIsValid(hold->database) && BackendPidGetProc(hold->holder) != NULL;
+	for (int i = 0; i < FF_HOLDS; i++)
+		if (shared->holds[i].database == database)
+			return true;
+	return false;
 }
 
 bool
 ff_hold_is_on(Oid database)
 {
-	bool		on = false;
+	bool		on;
 
 	LWLockAcquire(shared->lock, LW_SHARED);
-	for (int i = 0; i < FF_HOLDS; i++)
-		on |= shared->holds[i].database == database && hold_stands(&shared->holds[i]);
+	on = is_held(database);
 	LWLockRelease(shared->lock);
 	return on;
+}
+
+bool
+ff_start_begin(Oid database)
+{
+	bool		free;
+
+	LWLockAcquire(shared->lock, LW_EXCLUSIVE);
+	free = !is_held(database);
+	if (free)
+		shared->starting = database;
+	LWLockRelease(shared->lock);
+	return free;
+}
+
+void
+ff_start_end(void)
+{
+	LWLockAcquire(shared->lock, LW_EXCLUSIVE);
+	shared->starting = InvalidOid;
+	LWLockRelease(shared->lock);
+}
+
+bool
+ff_is_starting(Oid database)
+{
+	bool		starting;
+
+	LWLockAcquire(shared->lock, LW_SHARED);
+	starting = shared->starting == database;
+	LWLockRelease(shared->lock);
+	return starting;
 }
 
 bool
@@ -214,7 +277,7 @@ ff_hold_take(Oid database)
 
 	LWLockAcquire(shared->lock, LW_EXCLUSIVE);
 	for (int i = 0; hold == NULL && i < FF_HOLDS; i++)
-		if (!hold_stands(&shared->holds[i]))
+		if (!OidIsValid(shared->holds[i].database))
 			hold = &shared->holds[i];
 	if (hold)
 	{
@@ -226,11 +289,11 @@ ff_hold_take(Oid database)
 }
 
 void
-ff_hold_release(Oid database)
+ff_hold_release(void)
 {
 	LWLockAcquire(shared->lock, LW_EXCLUSIVE);
 	for (int i = 0; i < FF_HOLDS; i++)
-		if (shared->holds[i].database == database && shared->holds[i].holder == MyProcPid)
+		if (shared->holds[i].holder == MyProcPid)
 			shared->holds[i].database = InvalidOid;
 	LWLockRelease(shared->lock);
 }

@@ -33,15 +33,13 @@ typedef struct FfNews
 	uint64		xact_id;		/* the greatest transaction that wrote one */
 } FfNews;
 
-/* What the worker has been told since it last looked. */
+/* What the worker is to notify of. */
 typedef struct FfMarks
 {
 	FfNews		outboxes[FF_OUTBOXES + 1];
 	int			nlanes;
 	bool		more_lanes;		/* more than there is room for */
 	char		lanes[FF_SLOT_LANES][FF_LANE_LENGTH + 1];
-	int64		due_ms[FF_RECONCILERS]; /* the least instant published, or FF_NEVER_DUE */
-	bool		settings;		/* a reconciler's switch, interval or batch changed */
 } FfMarks;
 
 /* What the worker says of one reconciler; see ff_reconciler_status. Instants 0: none. */
@@ -86,7 +84,9 @@ typedef struct FfSlot
 	LWLock	   *lock;			/* over what follows, up to the blank line */
 	FfMarks		marks;
 	bool		wake_pending;	/* the worker's latch is set for these marks */
-	int64		worker_due_ms;	/* when the worker wakes up by itself */
+	int64		due_ms[FF_RECONCILERS]; /* the least instant published, or FF_NEVER_DUE */
+	bool		settings;		/* a reconciler's switch, interval or batch changed */
+	int64		worker_due_ms;	/* when the worker wakes up by itself; engine's clock */
 	pid_t		worker_pid;		/* 0: none runs */
 	Latch	   *worker_latch;
 	bool		worker_stopped; /* by hand: nobody starts it */
@@ -95,7 +95,7 @@ typedef struct FfSlot
 	FfReconcilerRun runs[FF_RECONCILERS];
 	FfFrontier	frontiers[FF_FRONTIERS];
 	int64		frontier_uses;
-	int64		frontiers_until_ms; /* swept until then, of the real clock; 0: not */
+	int64		frontiers_until_ms; /* swept until then, of the steady clock; 0: not */
 
 	ConditionVariable outbox_changed[FF_OUTBOXES + 1];
 	ConditionVariable lane_changed[FF_SLOT_BUCKETS];
@@ -117,6 +117,7 @@ typedef struct FfShared
 	LWLock	   *lock;			/* over slot assignment and what follows, up to nslots */
 	pid_t		launcher_pid;
 	Latch	   *launcher_latch;
+	Oid			starting;		/* the database in which it is starting a worker */
 	FfHold		holds[FF_HOLDS];	/* databases that no worker may be in */
 	int			nslots;
 	FfSlot		slots[FLEXIBLE_ARRAY_MEMBER];
@@ -134,21 +135,37 @@ extern FfSlot *ff_slot(void);
 /* The slot of any database; NULL if it has none. */
 extern FfSlot *ff_slot_find(Oid database);
 
-/* Give back the slot of a database that is no more. */
-extern void ff_slot_free(FfSlot *slot);
+/* Give back the slot of a database that is no more, if it has one. */
+extern void ff_slot_free(Oid database);
 
 /* True while a database is held: no worker may be in it. */
 extern bool ff_hold_is_on(Oid database);
 
-/* Hold a database, until the release or the end of this backend; false if there is no room. */
+/*
+ * The launcher is going to start a worker in a database: false if that is held;
+ * else whoever takes a hold from now on sees it starting, until the end.
+ */
+extern bool ff_start_begin(Oid database);
+extern void ff_start_end(void);
+extern bool ff_is_starting(Oid database);
+
+/* Hold a database; false if there is no room. */
 extern bool ff_hold_take(Oid database);
-extern void ff_hold_release(Oid database);
+
+/* Release what this backend holds, at the end of its transaction. */
+extern void ff_hold_release(void);
 
 /* The condition variable of a lane. */
 extern ConditionVariable *ff_slot_lane_changed(FfSlot *slot, const char *lane_id);
 
+/* The news of both. */
+extern void ff_news_add(FfNews *news, const FfNews *more);
+
 /* No marks. */
 extern void ff_marks_clear(FfMarks *marks);
+
+/* Take the instants published since the last time; true if settings were changed. */
+extern bool ff_slot_take_due(FfSlot *slot, int64 due_ms[FF_RECONCILERS]);
 
 /* Note a lane, once. */
 extern void ff_marks_lane(FfMarks *marks, const char *lane_id);

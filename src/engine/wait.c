@@ -103,7 +103,9 @@ ff_wait_next(FfWait *wait, bool soon)
 		return false;
 	}
 	wait->waited = true;
-	nap_ms = Min(next_nap(wait, soon), left);
+	/* not inside Min(), which evaluates its arguments twice */
+	nap_ms = next_nap(wait, soon);
+	nap_ms = Min(nap_ms, left);
 	if (wait->on)
 		(void) ConditionVariableTimedSleep(wait->on, nap_ms, PG_WAIT_EXTENSION);
 	else

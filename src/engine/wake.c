@@ -20,9 +20,10 @@ typedef struct Work
 	FfPlace		first;			/* the earliest */
 } Work;
 
-/* What a transaction, or a savepoint in it, owes. Lists live in TopTransactionContext. */
+/* What a transaction, or a savepoint in it, owes. */
 typedef struct Owed
 {
+	MemoryContext memory;		/* of the lists, and of a savepoint's own Owed */
 	int			nest;			/* its transaction nesting level; 0: owes nothing */
 	struct Owed *outer;
 	FfNews		outboxes[FF_OUTBOXES + 1];
@@ -41,10 +42,21 @@ static Owed *owed = NULL;		/* the innermost level that owes something */
 /* True when this transaction has notified, or nobody is to. */
 static bool notified;
 
+/* A savepoint has memory of its own: a transaction may go through very many of them. */
 static void
-begin(Owed *level, int nest)
+begin(int nest)
 {
+	MemoryContext memory = TopTransactionContext;
+	Owed	   *level = &outermost;
+
+	if (nest > 1)
+	{
+		memory = AllocSetContextCreate(TopTransactionContext, "ffengine savepoint",
+									   ALLOCSET_SMALL_SIZES);
+		level = MemoryContextAlloc(memory, sizeof(Owed));
+	}
 	memset(level, 0, sizeof(Owed));
+	level->memory = memory;
 	level->nest = nest;
 	level->outer = owed;
 	for (int i = 0; i < FF_RECONCILERS; i++)
@@ -60,10 +72,8 @@ current(void)
 {
 	int			nest = GetCurrentTransactionNestLevel();
 
-	if (owed == NULL)
-		begin(nest == 1 ? &outermost : MemoryContextAlloc(TopTransactionContext, sizeof(Owed)), nest);
-	else if (owed->nest < nest)
-		begin(MemoryContextAlloc(TopTransactionContext, sizeof(Owed)), nest);
+	if (owed == NULL || owed->nest < nest)
+		begin(nest);
 	return owed;
 }
 
@@ -71,13 +81,6 @@ void
 ff_wake_count(FfCounter counter, int64 n)
 {
 	current()->counts[counter] += n;
-}
-
-static void
-add_news(FfNews *news, const FfNews *more)
-{
-	news->event_id = Max(news->event_id, more->event_id);
-	news->xact_id = Max(news->xact_id, more->xact_id);
 }
 
 void
@@ -88,7 +91,7 @@ ff_wake_outbox(FfOutbox outbox, int64 event_id)
 		.xact_id = U64FromFullTransactionId(GetTopFullTransactionId()),
 	};
 
-	add_news(&current()->outboxes[outbox], &news);
+	ff_news_add(&current()->outboxes[outbox], &news);
 	ff_wake_count(FF_COUNT_EVENTS_COMPLETION + outbox - 1, 1);
 }
 
@@ -103,7 +106,7 @@ add_lane(Owed *level, const char *lane_id, bool copy)
 		if (strcmp(lfirst(cell), lane_id) == 0)
 			return;
 	}
-	old = MemoryContextSwitchTo(TopTransactionContext);
+	old = MemoryContextSwitchTo(level->memory);
 	level->lanes = lappend(level->lanes, copy ? pstrdup(lane_id) : unconstify(char *, lane_id));
 	MemoryContextSwitchTo(old);
 }
@@ -143,7 +146,7 @@ add_work(Owed *level, const FfWorkClass *class, const FfPlace *place)
 			work->first = *place;
 		return;
 	}
-	old = MemoryContextSwitchTo(TopTransactionContext);
+	old = MemoryContextSwitchTo(level->memory);
 	work = palloc(sizeof(Work));
 	work->class = *class;
 	work->class.lane_id = pstrdup(class->lane_id);
@@ -239,34 +242,44 @@ notify(void)
 		ff_wake_notify_lane(lfirst(cell));
 }
 
-/* What the worker is to know; true if its latch is to be set. */
+/* When the worker is due; true if it is to wake up for that. */
 static bool
-mark(FfSlot *slot)
+mark_due(FfSlot *slot)
 {
-	FfMarks    *marks = &slot->marks;
 	bool		wake = owed->settings;
-	ListCell   *cell;
 
-	marks->settings |= owed->settings;
+	slot->settings |= owed->settings;
 	for (int i = 0; owed->any_due && i < FF_RECONCILERS; i++)
 	{
-		marks->due_ms[i] = Min(marks->due_ms[i], owed->due_ms[i]);
-		wake |= owed->due_ms[i] < slot->worker_due_ms;
-	}
-	if (!notified)
-	{
-		for (int i = 1; i <= FF_OUTBOXES; i++)
+		slot->due_ms[i] = Min(slot->due_ms[i], owed->due_ms[i]);
+		if (owed->due_ms[i] < slot->worker_due_ms)
 		{
-			wake |= owed->outboxes[i].event_id != 0;
-			add_news(&marks->outboxes[i], &owed->outboxes[i]);
-		}
-		foreach(cell, owed->lanes)
-		{
+			/* nobody else is to wake it for the same */
+			slot->worker_due_ms = owed->due_ms[i];
 			wake = true;
-			ff_marks_lane(marks, lfirst(cell));
 		}
 	}
-	if (!wake || slot->wake_pending)
+	return wake;
+}
+
+/* What the worker is to notify of; true if it is to wake up for that. */
+static bool
+mark_news(FfSlot *slot)
+{
+	FfMarks    *marks = &slot->marks;
+	bool		news = owed->lanes != NIL;
+	ListCell   *cell;
+
+	if (notified)
+		return false;
+	for (int i = 1; i <= FF_OUTBOXES; i++)
+	{
+		news |= owed->outboxes[i].event_id != 0;
+		ff_news_add(&marks->outboxes[i], &owed->outboxes[i]);
+	}
+	foreach(cell, owed->lanes)
+		ff_marks_lane(marks, lfirst(cell));
+	if (!news || slot->wake_pending)
 		return false;
 	slot->wake_pending = true;
 	return true;
@@ -308,8 +321,13 @@ settle(void)
 	}
 	if (!notified || owed->any_due || owed->settings)
 	{
+		bool		due;
+		bool		news;
+
 		LWLockAcquire(slot->lock, LW_EXCLUSIVE);
-		if (mark(slot))
+		due = mark_due(slot);
+		news = mark_news(slot);
+		if (due || news)
 			latch = slot->worker_latch;
 		LWLockRelease(slot->lock);
 	}
@@ -345,6 +363,16 @@ transaction_ends(XactEvent event, void *arg)
 	}
 }
 
+/* The innermost level, of a savepoint, is no more. */
+static void
+drop(void)
+{
+	Owed	   *inner = owed;
+
+	owed = inner->outer;
+	MemoryContextDelete(inner->memory);
+}
+
 /* The innermost level becomes part of the one around it. */
 static void
 merge(void)
@@ -359,9 +387,9 @@ merge(void)
 		return;
 	}
 	for (int i = 1; i <= FF_OUTBOXES; i++)
-		add_news(&outer->outboxes[i], &inner->outboxes[i]);
+		ff_news_add(&outer->outboxes[i], &inner->outboxes[i]);
 	foreach(cell, inner->lanes)
-		add_lane(outer, lfirst(cell), false);
+		add_lane(outer, lfirst(cell), true);
 	foreach(cell, inner->works)
 	{
 		Work	   *work = lfirst(cell);
@@ -375,7 +403,7 @@ merge(void)
 	outer->start_worker |= inner->start_worker;
 	for (int i = 0; i < FF_COUNTERS; i++)
 		outer->counts[i] += inner->counts[i];
-	owed = outer;
+	drop();
 }
 
 static void
@@ -387,7 +415,7 @@ savepoint_ends(SubXactEvent event, SubTransactionId mine, SubTransactionId paren
 	if (event == SUBXACT_EVENT_COMMIT_SUB)
 		merge();
 	else if (event == SUBXACT_EVENT_ABORT_SUB)
-		owed = owed->outer;
+		drop();
 }
 
 void
