@@ -140,7 +140,7 @@ ff_sqlstate_is_transient(int sqlstate)
 }
 
 /* Of the last failure; in TopMemoryContext. */
-static char *message = NULL;
+static char *constraint = NULL;
 
 /* Undo what failed; what is left of it is why. */
 static void
@@ -154,9 +154,9 @@ fail(void)
 	MemoryContextSwitchTo(TopMemoryContext);
 	error = CopyErrorData();
 	ff_transaction_sqlstate = error->sqlerrcode;
-	if (message)
-		pfree(message);
-	message = error->message ? pstrdup(error->message) : NULL;
+	if (constraint)
+		pfree(constraint);
+	constraint = error->constraint_name ? pstrdup(error->constraint_name) : NULL;
 	FreeErrorData(error);
 	AbortCurrentTransaction();
 	FlushErrorState();
@@ -169,8 +169,9 @@ ff_transaction_log(const char *what)
 	if (ff_transaction_sqlstate != 0 && !ff_sqlstate_is_transient(ff_transaction_sqlstate))
 		ereport(WARNING,
 				(errcode(ff_transaction_sqlstate),
-				 errmsg("ffengine worker could not do %s: %s (SQLSTATE %s)", what,
-						message ? message : "", unpack_sql_state(ff_transaction_sqlstate))));
+				 errmsg("ffengine worker could not do %s: SQLSTATE %s%s%s", what,
+						unpack_sql_state(ff_transaction_sqlstate),
+						constraint ? ", constraint " : "", constraint ? constraint : "")));
 }
 
 bool

@@ -18,8 +18,8 @@ typedef bool (*FfTransactionWork) (void *arg);
 extern bool ff_transaction_run(const char *what, FfTransactionWork work, void *arg);
 
 /*
- * Log why the last run failed, unless that only says "not now". The message
- * and the SQLSTATE alone: a DETAIL may show a row, and a row has a payload.
+ * Log why the last run failed, unless that only says "not now": the SQLSTATE,
+ * and the constraint where it was one. A message may quote what a row holds.
  */
 extern void ff_transaction_log(const char *what);
 
