@@ -10,8 +10,6 @@
 #include "access/xlog.h"
 #include "commands/extension.h"
 #include "miscadmin.h"
-#include "storage/latch.h"
-#include "utils/wait_event.h"
 
 #include "background/worker.h"
 #include "base/argument.h"
@@ -19,6 +17,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "engine/slot.h"
+#include "engine/wait.h"
 #include "engine/wake.h"
 
 #define LOOK_MS 10
@@ -55,15 +54,6 @@ extension_is_new(void)
 		TransactionIdIsCurrentTransactionId((TransactionId) ff_row_int8(&row, 1));
 }
 
-static void
-nap(void)
-{
-	(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
-					 LOOK_MS, PG_WAIT_EXTENSION);
-	ResetLatch(MyLatch);
-	CHECK_FOR_INTERRUPTS();
-}
-
 /* Start one, and wait until it is the worker of the database; its process. */
 static int
 start(void)
@@ -84,7 +74,7 @@ start(void)
 			ff_raise(FF_UNAVAILABLE,
 					 errmsg("the background worker did not stay"),
 					 errhint("See whether ffengine.worker_enabled is on, and the server log."));
-		nap();
+		ff_nap(LOOK_MS);
 	}
 	return pid;
 }
@@ -154,7 +144,7 @@ ff_stop_worker(PG_FUNCTION_ARGS)
 			ff_call_row(&call, ff_text("timeout"), ff_int4(pid));
 			return ff_call_end(&call);
 		}
-		nap();
+		ff_nap(LOOK_MS);
 	}
 	ff_call_row(&call, ff_text(pid ? "stopped" : "not_running"), pid ? ff_int4(pid) : ff_null());
 	return ff_call_end(&call);

@@ -13,13 +13,12 @@
 #include "commands/defrem.h"
 #include "miscadmin.h"
 #include "nodes/parsenodes.h"
-#include "storage/latch.h"
 #include "tcop/utility.h"
 #include "utils/acl.h"
 #include "utils/syscache.h"
-#include "utils/wait_event.h"
 
 #include "engine/slot.h"
+#include "engine/wait.h"
 
 /* How long the command waits for the worker to leave, and how often it looks. */
 #define LONGEST_WAIT_MS 5000
@@ -113,10 +112,7 @@ send_away(Oid database)
 		if (pid != asked && pid != 0)
 			(void) kill(pid, SIGTERM);
 		asked = pid;
-		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
-						 LOOK_MS, PG_WAIT_EXTENSION);
-		ResetLatch(MyLatch);
-		CHECK_FOR_INTERRUPTS();
+		ff_nap(LOOK_MS);
 	}
 }
 

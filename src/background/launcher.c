@@ -30,6 +30,7 @@
 #include "base/clock.h"
 #include "base/setting.h"
 #include "engine/slot.h"
+#include "engine/wait.h"
 
 #define LAUNCHER_TYPE "ffengine launcher"
 #define RESTART_S 5
@@ -235,10 +236,7 @@ wait_until_settled(Database *database)
 		if ((slot && slot->worker_pid != 0) ||
 			GetBackgroundWorkerPid(database->handle, &pid) == BGWH_STOPPED)
 			return;
-		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
-						 LOOK_MS, PG_WAIT_EXTENSION);
-		ResetLatch(MyLatch);
-		CHECK_FOR_INTERRUPTS();
+		ff_nap(LOOK_MS);
 	}
 }
 

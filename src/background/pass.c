@@ -4,6 +4,7 @@
 #include "background/pass.h"
 
 #include "background/duty_table.h"
+#include "background/transaction.h"
 #include "base/setting.h"
 #include "base/subtransaction.h"
 
@@ -46,21 +47,13 @@ take_whole(void *arg)
 	ff_duty_sweep(portion->reconciler, portion->batch);
 }
 
-/* May the same go well in the next pass? */
-static bool
-is_passing(int sqlstate)
-{
-	return sqlstate == ERRCODE_T_R_SERIALIZATION_FAILURE ||
-		sqlstate == ERRCODE_T_R_DEADLOCK_DETECTED || sqlstate == ERRCODE_LOCK_NOT_AVAILABLE;
-}
-
 /* Messages of others may tell what rows hold: the SQLSTATE says enough. */
 static void
 note_error(FfReconciler reconciler, FfPass *pass, const char *key, const ErrorData *error)
 {
 	const char *name = ff_reconciler_defaults[reconciler].name;
 
-	if (is_passing(error->sqlerrcode))
+	if (ff_sqlstate_is_transient(error->sqlerrcode))
 	{
 		pass->batch.skipped += key != NULL;
 		return;

@@ -11,6 +11,7 @@
 #include "postmaster/interrupt.h"
 #include "storage/ipc.h"
 #include "storage/latch.h"
+#include "storage/lock.h"
 #include "tcop/tcopprot.h"
 #include "utils/guc.h"
 #include "utils/wait_event.h"
@@ -29,12 +30,6 @@
 #define VERSION_LOOK_MS 1000
 
 static FfSlot *slot = NULL;
-
-void
-ff_worker_locktag(LOCKTAG *tag, Oid database)
-{
-	SET_LOCKTAG_ADVISORY(*tag, database, 0, 0, FF_LOCK_WORKER);
-}
 
 BackgroundWorkerHandle *
 ff_worker_register(Oid database, pid_t notify_pid)
@@ -98,7 +93,7 @@ take_lock(void)
 	bool		taken;
 
 	StartTransactionCommand();
-	ff_worker_locktag(&tag, MyDatabaseId);
+	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, 0, 0, FF_LOCK_WORKER);
 	taken = LockAcquire(&tag, ExclusiveLock, true, true) != LOCKACQUIRE_NOT_AVAIL;
 	CommitTransactionCommand();
 	return taken;

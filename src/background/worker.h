@@ -8,7 +8,6 @@
 #include "base/compat.h"
 
 #include "postmaster/bgworker.h"
-#include "storage/lock.h"
 
 #define FF_WORKER_TYPE "ffengine worker"
 
@@ -20,8 +19,6 @@ extern PGDLLEXPORT void ff_worker_main(Datum database);
  * locks that no SQL function can take.
  */
 #define FF_LOCK_WORKER 0x7F01
-
-extern void ff_worker_locktag(LOCKTAG *tag, Oid database);
 
 /* Register a worker for a database; NULL when there is no free slot of max_worker_processes. */
 extern BackgroundWorkerHandle *ff_worker_register(Oid database, pid_t notify_pid);

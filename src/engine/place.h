@@ -15,11 +15,8 @@ typedef struct FfPlace
 	pg_uuid_t	execution_id;
 } FfPlace;
 
-/* Before and behind every row in claim order. */
+/* Before every row in claim order. */
 #define FF_FIRST_PLACE ((FfPlace) {.priority = PG_INT32_MAX, .created_at_ms = PG_INT64_MIN})
-#define FF_LAST_PLACE \
-	((FfPlace) {.priority = PG_INT32_MIN, .created_at_ms = PG_INT64_MAX, \
-	 .execution_id.data = {[0 ... UUID_LEN - 1] = 0xFF}})
 
 /* Negative, zero or positive, as a comes before, at or behind b. */
 static inline int

@@ -72,8 +72,7 @@ ff_trimmed(FfOutbox outbox)
 	{
 		FfRow		row = ff_rows_get(&rows, 0);
 
-		trimmed.xact_id = ff_row_xid8(&row, 1);
-		trimmed.event_id = ff_row_int8(&row, 2);
+		trimmed = ff_position_of(&row);
 	}
 	ff_rows_free(&rows);
 	return trimmed;
@@ -218,15 +217,13 @@ behind_event(FfOutbox outbox, int64 event_id)
 {
 	FfPosition	horizon = ff_horizon(false);
 	FfPosition	trimmed = ff_trimmed(outbox);
-	FfPosition	first;
 	FfRow		row;
 
 	if (event_id < trimmed.event_id)
 		raise_trimmed(outbox, trimmed);
 	if (!ff_statement_row(&first_behind[outbox], &row, ff_int8(event_id), ff_xid8(horizon.xact_id)))
 		return horizon;
-	first = (FfPosition) {.xact_id = ff_row_xid8(&row, 1),.event_id = ff_row_int8(&row, 2)};
-	return ff_position_before(first);
+	return ff_position_before(ff_position_of(&row));
 }
 
 FfPosition
@@ -269,8 +266,7 @@ ff_latest(FfOutbox outbox)
 	{
 		FfRow		row = ff_rows_get(&rows, 0);
 
-		last.xact_id = ff_row_xid8(&row, 1);
-		last.event_id = ff_row_int8(&row, 2);
+		last = ff_position_of(&row);
 	}
 	return ff_position_compare(last, trimmed) < 0 ? trimmed : last;
 }

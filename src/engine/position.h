@@ -25,6 +25,13 @@ typedef struct FfPosition
 #define FF_POSITION_EARLIEST ((FfPosition) {.xact_id = 0,.event_id = 0})
 #define FF_POSITION_END ((FfPosition) {.xact_id = PG_UINT64_MAX,.event_id = PG_INT64_MAX})
 
+/* Of a row whose first two columns are xact_id and event_id. */
+static inline FfPosition
+ff_position_of(const FfRow *row)
+{
+	return (FfPosition) {.xact_id = ff_row_xid8(row, 1),.event_id = ff_row_int8(row, 2)};
+}
+
 /* Negative, 0 or positive, as a lies before, at or behind b. */
 extern int	ff_position_compare(FfPosition a, FfPosition b);
 

@@ -46,12 +46,6 @@ static OutboxStatements statements[FF_OUTBOXES + 1] = {
 };
 /* clang-format on */
 
-static FfPosition
-position_of(const FfRow *row)
-{
-	return (FfPosition) {.xact_id = ff_row_xid8(row, 1),.event_id = ff_row_int8(row, 2)};
-}
-
 /* What may go from an outbox. */
 typedef struct Rules
 {
@@ -88,7 +82,7 @@ find_nth(FfOutbox outbox, FfPosition from, FfPosition to, int64 n, FfPosition *a
 						  ff_int8(from.event_id), ff_xid8(to.xact_id), ff_int8(to.event_id),
 						  ff_int8(n)))
 		return false;
-	*at = position_of(&row);
+	*at = ff_position_of(&row);
 	return true;
 }
 
@@ -100,7 +94,7 @@ find_last(FfOutbox outbox, FfPosition from, FfPosition to, FfPosition *at)
 	if (!ff_statement_row(&statements[outbox].last, &row, ff_xid8(from.xact_id),
 						  ff_int8(from.event_id), ff_xid8(to.xact_id), ff_int8(to.event_id)))
 		return false;
-	*at = position_of(&row);
+	*at = ff_position_of(&row);
 	return true;
 }
 
@@ -181,7 +175,7 @@ is_held(const Rules *rules, const FfRow *row)
 {
 	return ff_row_bool(row, 4) ||
 		(ff_row_int8(row, 3) >= rules->in_any_case_ms &&
-		 ff_position_compare(position_of(row), rules->acknowledged) > 0);
+		 ff_position_compare(ff_position_of(row), rules->acknowledged) > 0);
 }
 
 static bool
@@ -279,7 +273,7 @@ delete_oldest(const Rules *rules, int64 max_rows)
 		if (n > 0)
 		{
 			row = ff_rows_get(&rows, n - 1);
-			to = position_of(&row);
+			to = ff_position_of(&row);
 			deleted += ff_statement_run(&statements[rules->outbox].delete,
 										ff_xid8(after.xact_id), ff_int8(after.event_id),
 										ff_xid8(to.xact_id), ff_int8(to.event_id)).count;

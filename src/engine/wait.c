@@ -53,6 +53,15 @@ ff_wait_begin(FfWait *wait, ConditionVariable *on, int64 block_ms)
 		ConditionVariablePrepareToSleep(wait->on);
 }
 
+void
+ff_nap(long nap_ms)
+{
+	(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
+					 nap_ms, PG_WAIT_EXTENSION);
+	ResetLatch(MyLatch);
+	CHECK_FOR_INTERRUPTS();
+}
+
 /* 5 or 10, then twice as long each time. */
 static long
 next_nap(FfWait *wait, bool soon)
@@ -109,11 +118,7 @@ ff_wait_next(FfWait *wait, bool soon)
 	if (wait->on)
 		(void) ConditionVariableTimedSleep(wait->on, nap_ms, PG_WAIT_EXTENSION);
 	else
-	{
-		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
-						 nap_ms, PG_WAIT_EXTENSION);
-		ResetLatch(MyLatch);
-	}
+		ff_nap(nap_ms);
 	check_client(wait);
 	CHECK_FOR_INTERRUPTS();
 	MemoryContextReset(wait->look);

@@ -59,4 +59,7 @@ extern bool ff_wait_next(FfWait *wait, bool soon);
 /* Counts a call that waited, by whether its time was over before something came. */
 extern void ff_wait_end(FfWait *wait);
 
+/* Sleep so many milliseconds, or until the latch is set; open to cancellation. */
+extern void ff_nap(long nap_ms);
+
 #endif							/* FF_WAIT_H */
