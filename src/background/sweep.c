@@ -5,9 +5,8 @@
 
 #include "base/clock.h"
 #include "background/transaction.h"
-#include "engine/frontier.h"
-#include "engine/pick.h"
 #include "engine/wake.h"
+#include "engine/workscan.h"
 
 #define INTERVAL_MS 1000
 /* Where dead entries make it slow it takes at most this part of the time. */
@@ -23,27 +22,43 @@ ff_sweep_next_ms(void)
 	return next_ms;
 }
 
+static void
+sweep_class(const FfWorkClass *class)
+{
+	FfFrontierLook look = ff_frontier_peek(class);
+	FfPlace		first;
+
+	if (!ff_workscan_first(class, &first))
+		ff_frontier_advance(&look, class, NULL);
+	else if (ff_place_compare(&first, &look.passed) <= 0)
+		ff_wake_work(class, &first);
+	else
+		ff_frontier_advance(&look, class, &first);
+}
+
 /*
  * Also those that no claim has gone by lately: the next one may come long after
  * what it is to find. A frontier that lags behind is moved forward, since claims
- * of transactions that have written move none.
+ * of transactions that have written, or of workers that cannot take the class,
+ * move none.
  */
 static bool
 sweep(void *arg)
 {
-	for (int i = 0; i < FF_FRONTIERS; i++)
-	{
-		FfFrontier	frontier;
-		FfFrontierLook look;
-		FfWorkClass class;
-		FfPlace		first;
+	char		lane_id[FF_LANE_LENGTH + 1];
 
-		if (!ff_frontier_get(i, &frontier, &look, &class) || !ff_pick_first(&class, &first))
+	for (int i = 0; i < FF_FRONTIER_LANES; i++)
+	{
+		if (!ff_frontier_lane(i, lane_id))
 			continue;
-		if (ff_place_compare(&first, &look.passed) <= 0)
-			ff_wake_work(&class, &first);
-		else
-			ff_frontier_advance(&look, &class, &first);
+		for (int resumable = 0; resumable <= 1; resumable++)
+		{
+			FfWorkClass class = {.lane_id = lane_id,.resumable = resumable};
+
+			for (bool found = ff_workscan_class(&class, true); found;
+				 found = ff_workscan_class(&class, false))
+				sweep_class(&class);
+		}
 	}
 	return true;
 }
@@ -51,12 +66,10 @@ sweep(void *arg)
 static bool
 is_any_to_be_swept(void)
 {
-	FfFrontier	frontier;
-	FfFrontierLook look;
-	FfWorkClass class;
+	char		lane_id[FF_LANE_LENGTH + 1];
 
-	for (int i = 0; i < FF_FRONTIERS; i++)
-		if (ff_frontier_get(i, &frontier, &look, &class))
+	for (int i = 0; i < FF_FRONTIER_LANES; i++)
+		if (ff_frontier_lane(i, lane_id))
 			return true;
 	return false;
 }

@@ -107,7 +107,7 @@ sign_off(int code, Datum arg)
 	slot->worker_pid = 0;
 	slot->worker_latch = NULL;
 	slot->worker_due_ms = 0;
-	slot->frontiers_until_ms = 0;
+	slot->frontiers.until_ms = 0;
 	LWLockRelease(slot->lock);
 	ff_slot_wake_launcher();
 }

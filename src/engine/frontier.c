@@ -1,37 +1,160 @@
 /*
- * frontier.c - where the live work of a lane begins, in claim order.
+ * frontier.c - which work a lane has, and where in claim order it begins.
  */
 #include "engine/frontier.h"
 
 #include "base/clock.h"
 #include "engine/slot.h"
 
-static bool
-is_of(const FfFrontier *frontier, const FfWorkClass *class)
+void
+ff_frontiers_reset(FfFrontiers *frontiers)
 {
-	return frontier->caps_hash == class->caps_hash && frontier->resumable == class->resumable &&
-		strcmp(frontier->lane_id, class->lane_id) == 0;
+	memset(frontiers, 0, sizeof(FfFrontiers));
+	for (int i = 0; i < FF_FRONTIERS; i++)
+	{
+		frontiers->frontiers[i].lane = -1;
+		frontiers->frontiers[i].next = i + 1 < FF_FRONTIERS ? i + 1 : -1;
+	}
 }
 
-static FfFrontier *
-find(FfSlot *slot, const FfWorkClass *class)
+/* Locks them; NULL without shared memory. */
+static FfFrontiers *
+enter(FfSlot *slot)
 {
-	for (int i = 0; i < FF_FRONTIERS; i++)
-		if (is_of(&slot->frontiers[i], class))
-			return &slot->frontiers[i];
+	if (slot == NULL)
+		return NULL;
+	LWLockAcquire(slot->lock, LW_EXCLUSIVE);
+	return &slot->frontiers;
+}
+
+/* The same where the worker vouches for them, and else NULL. */
+static FfFrontiers *
+enter_vouched(FfSlot *slot)
+{
+	/* read without the lock: a value of just before it is as good */
+	if (slot == NULL || slot->frontiers.until_ms <= ff_steady_ms())
+		return NULL;
+	return enter(slot);
+}
+
+static void
+leave(FfSlot *slot)
+{
+	LWLockRelease(slot->lock);
+}
+
+static FfFrontierLane *
+find_lane(FfFrontiers *all, const char *lane_id)
+{
+	for (int i = 0; i < FF_FRONTIER_LANES; i++)
+		if (strcmp(all->lanes[i].lane_id, lane_id) == 0)
+			return &all->lanes[i];
 	return NULL;
 }
 
-/* The least lately used frontier becomes that of another class. */
 static FfFrontier *
-begin(FfSlot *slot, const FfWorkClass *class)
+find(FfFrontiers *all, const FfFrontierLane *lane, const FfWorkClass *class)
 {
-	FfFrontier *frontier = &slot->frontiers[0];
+	for (int i = lane->first; i >= 0; i = all->frontiers[i].next)
+	{
+		FfFrontier *frontier = &all->frontiers[i];
 
-	for (int i = 1; i < FF_FRONTIERS; i++)
-		if (slot->frontiers[i].used < frontier->used)
-			frontier = &slot->frontiers[i];
-	strlcpy(frontier->lane_id, class->lane_id, sizeof(frontier->lane_id));
+		if (frontier->caps_hash == class->caps_hash && frontier->resumable == class->resumable)
+			return frontier;
+	}
+	return NULL;
+}
+
+/* Give back the one that this link leads to. */
+static void
+release(FfFrontiers *all, int *link)
+{
+	int			number = *link;
+	FfFrontier *frontier = &all->frontiers[number];
+
+	*link = frontier->next;
+	frontier->lane = -1;
+	frontier->next = all->unused;
+	all->unused = number;
+}
+
+static void
+release_lane(FfFrontiers *all, FfFrontierLane *lane)
+{
+	while (lane->first >= 0)
+		release(all, &lane->first);
+	lane->lane_id[0] = '\0';
+}
+
+/* Those of classes that have no work: one that is not there says the same. */
+static void
+release_empty(FfFrontiers *all)
+{
+	for (int i = 0; i < FF_FRONTIER_LANES; i++)
+	{
+		int		   *link = &all->lanes[i].first;
+
+		if (all->lanes[i].lane_id[0] == '\0')
+			continue;
+		while (*link >= 0)
+		{
+			if (ff_place_is_last(&all->frontiers[*link].passed))
+				release(all, link);
+			else
+				link = &all->frontiers[*link].next;
+		}
+	}
+}
+
+/* The least lately used lane but this one; NULL when there is none. */
+static FfFrontierLane *
+oldest_lane(FfFrontiers *all, const FfFrontierLane *but)
+{
+	FfFrontierLane *oldest = NULL;
+
+	for (int i = 0; i < FF_FRONTIER_LANES; i++)
+	{
+		FfFrontierLane *lane = &all->lanes[i];
+
+		if (lane != but && lane->lane_id[0] != '\0' &&
+			(oldest == NULL || lane->used < oldest->used))
+			oldest = lane;
+	}
+	return oldest;
+}
+
+/* Make some room, if there is none, at the cost of other lanes. */
+static bool
+make_room(FfFrontiers *all, const FfFrontierLane *lane)
+{
+	FfFrontierLane *other;
+
+	if (all->unused < 0)
+		release_empty(all);
+	while (all->unused < 0 && (other = oldest_lane(all, lane)) != NULL)
+		release_lane(all, other);
+	return all->unused >= 0;
+}
+
+/* The frontier of a class that has none yet; NULL where there is no room. */
+static FfFrontier *
+begin(FfFrontiers *all, FfFrontierLane *lane, const FfWorkClass *class)
+{
+	FfFrontier *frontier;
+	int			number;
+
+	if (!make_room(all, lane))
+	{
+		lane->complete[class->resumable] = false;
+		lane->unknown++;
+		return NULL;
+	}
+	number = all->unused;
+	frontier = &all->frontiers[number];
+	all->unused = frontier->next;
+	frontier->next = lane->first;
+	lane->first = number;
+	frontier->lane = lane - all->lanes;
 	frontier->caps_hash = class->caps_hash;
 	frontier->resumable = class->resumable;
 	frontier->passed = FF_FIRST_PLACE;
@@ -40,41 +163,163 @@ begin(FfSlot *slot, const FfWorkClass *class)
 	return frontier;
 }
 
+/* An unused lane, or the least lately used one, becomes this one. */
+static FfFrontierLane *
+begin_lane(FfFrontiers *all, const char *lane_id)
+{
+	FfFrontierLane *lane = find_lane(all, "");
+
+	if (lane == NULL)
+	{
+		lane = oldest_lane(all, NULL);
+		release_lane(all, lane);
+	}
+	strlcpy(lane->lane_id, lane_id, sizeof(lane->lane_id));
+	lane->first = -1;
+	lane->complete[false] = lane->complete[true] = false;
+	lane->unknown++;
+	return lane;
+}
+
+static FfFrontierLane *
+use_lane(FfFrontiers *all, const char *lane_id)
+{
+	FfFrontierLane *lane = find_lane(all, lane_id);
+
+	if (lane == NULL)
+		lane = begin_lane(all, lane_id);
+	lane->used = ++all->uses;
+	return lane;
+}
+
+/* NULL: there is none, and all that is known is this place. */
+static FfFrontierLook
+look_at(const FfFrontiers *all, const FfFrontier *frontier, int64 caps_hash, FfPlace passed)
+{
+	FfFrontierLook look = {.caps_hash = caps_hash,.number = -1,.passed = passed};
+
+	if (frontier)
+	{
+		look.number = frontier - all->frontiers;
+		look.back_moves = frontier->back_moves;
+		look.passed = frontier->passed;
+	}
+	return look;
+}
+
+/* Copies of those of a kind. */
+static void
+look_at_classes(FfLaneLook *look, const FfFrontiers *all, const FfFrontierLane *lane,
+				bool resumable)
+{
+	int			room = 0;
+
+	for (int i = lane->first; i >= 0; i = all->frontiers[i].next)
+		room++;
+	look->classes = palloc(room * sizeof(FfFrontierLook));
+	for (int i = lane->first; i >= 0; i = all->frontiers[i].next)
+	{
+		const FfFrontier *frontier = &all->frontiers[i];
+
+		if (frontier->resumable == resumable)
+			look->classes[look->nclasses++] =
+				look_at(all, frontier, frontier->caps_hash, frontier->passed);
+	}
+}
+
+FfLaneLook
+ff_frontier_look_at_lane(const char *lane_id, bool resumable)
+{
+	FfLaneLook	look = {.number = -1};
+	FfSlot	   *slot = ff_slot();
+	FfFrontiers *all = enter_vouched(slot);
+	FfFrontierLane *lane;
+
+	if (all == NULL)
+		return look;
+	lane = use_lane(all, lane_id);
+	look.number = lane - all->lanes;
+	look.unknown = lane->unknown;
+	look.complete = lane->complete[resumable];
+	if (look.complete)
+		look_at_classes(&look, all, lane, resumable);
+	leave(slot);
+	return look;
+}
+
+void
+ff_frontier_complete(const FfLaneLook *look, const char *lane_id, bool resumable)
+{
+	FfSlot	   *slot = ff_slot();
+	FfFrontierLane *lane;
+
+	if (look->number < 0)
+		return;
+	lane = &enter(slot)->lanes[look->number];
+	if (lane->unknown == look->unknown && strcmp(lane->lane_id, lane_id) == 0)
+		lane->complete[resumable] = true;
+	leave(slot);
+}
+
 FfFrontierLook
 ff_frontier_look(const FfWorkClass *class)
 {
-	FfFrontierLook look = {.number = -1,.passed = FF_FIRST_PLACE};
 	FfSlot	   *slot = ff_slot();
-	FfFrontier *frontier;
+	FfFrontiers *all = enter_vouched(slot);
+	FfFrontier *frontier = NULL;
+	FfFrontierLook look;
 
-	/* read without the lock: a value of just before it is as good */
-	if (slot == NULL || slot->frontiers_until_ms <= ff_steady_ms())
-		return look;
-	LWLockAcquire(slot->lock, LW_EXCLUSIVE);
-	frontier = find(slot, class);
-	if (frontier == NULL)
-		frontier = begin(slot, class);
-	frontier->used = ++slot->frontier_uses;
-	look.number = frontier - slot->frontiers;
-	look.back_moves = frontier->back_moves;
-	look.passed = frontier->passed;
-	LWLockRelease(slot->lock);
+	if (all)
+	{
+		FfFrontierLane *lane = use_lane(all, class->lane_id);
+
+		frontier = find(all, lane, class);
+		if (frontier == NULL)
+			frontier = begin(all, lane, class);
+	}
+	look = look_at(all, frontier, class->caps_hash, FF_FIRST_PLACE);
+	if (all)
+		leave(slot);
 	return look;
+}
+
+FfFrontierLook
+ff_frontier_peek(const FfWorkClass *class)
+{
+	FfSlot	   *slot = ff_slot();
+	FfFrontiers *all = enter(slot);
+	FfFrontierLane *lane = find_lane(all, class->lane_id);
+	FfFrontierLook look;
+
+	look = look_at(all, lane ? find(all, lane, class) : NULL, class->caps_hash,
+				   lane && lane->complete[class->resumable] ? FF_LAST_PLACE : FF_FIRST_PLACE);
+	leave(slot);
+	return look;
+}
+
+static bool
+is_of(const FfFrontiers *all, const FfFrontier *frontier, const FfWorkClass *class)
+{
+	return frontier->lane >= 0 && frontier->caps_hash == class->caps_hash &&
+		frontier->resumable == class->resumable &&
+		strcmp(all->lanes[frontier->lane].lane_id, class->lane_id) == 0;
 }
 
 void
 ff_frontier_advance(const FfFrontierLook *look, const FfWorkClass *class,
 					const FfPlace *first_live)
 {
+	FfPlace		to = first_live ? ff_place_before(*first_live) : FF_LAST_PLACE;
 	FfSlot	   *slot = ff_slot();
+	FfFrontiers *all;
 	FfFrontier *frontier;
-	FfPlace		to = ff_place_before(*first_live);
 
-	if (slot == NULL || look->number < 0)
+	if (look->number < 0 || ff_place_compare(&to, &look->passed) <= 0)
 		return;
-	frontier = &slot->frontiers[look->number];
-	LWLockAcquire(slot->lock, LW_EXCLUSIVE);
-	if (is_of(frontier, class) && frontier->back_moves - look->back_moves <= FF_FRONTIER_MOVES)
+	all = enter(slot);
+	frontier = &all->frontiers[look->number];
+	if (is_of(all, frontier, class) &&
+		frontier->back_moves - look->back_moves <= FF_FRONTIER_MOVES)
 	{
 		/* not past what became claimable since the look */
 		for (int64 i = look->back_moves; i < frontier->back_moves; i++)
@@ -87,44 +332,42 @@ ff_frontier_advance(const FfFrontierLook *look, const FfWorkClass *class,
 		if (ff_place_compare(&to, &frontier->passed) > 0)
 			frontier->passed = to;
 	}
-	LWLockRelease(slot->lock);
+	leave(slot);
 }
 
 void
 ff_frontier_move_back(const FfWorkClass *class, const FfPlace *place)
 {
-	FfSlot	   *slot = ff_slot();
-	FfFrontier *frontier;
 	FfPlace		to = ff_place_before(*place);
+	FfSlot	   *slot = ff_slot();
+	FfFrontiers *all = enter(slot);
+	FfFrontierLane *lane;
+	FfFrontier *frontier;
 
-	if (slot == NULL)
+	if (all == NULL)
 		return;
-	LWLockAcquire(slot->lock, LW_EXCLUSIVE);
-	frontier = find(slot, class);
+	lane = find_lane(all, class->lane_id);
+	frontier = lane ? find(all, lane, class) : NULL;
 	if (frontier)
 	{
 		frontier->moved_back[frontier->back_moves++ % FF_FRONTIER_MOVES] = to;
 		if (ff_place_compare(&to, &frontier->passed) < 0)
 			frontier->passed = to;
 	}
-	LWLockRelease(slot->lock);
+	else if (lane)
+		(void) begin(all, lane, class);
+	leave(slot);
 }
 
 bool
-ff_frontier_get(int number, FfFrontier *copy, FfFrontierLook *look, FfWorkClass *class)
+ff_frontier_lane(int number, char lane_id[FF_LANE_LENGTH + 1])
 {
 	FfSlot	   *slot = ff_slot();
+	FfFrontiers *all = enter(slot);
 
-	LWLockAcquire(slot->lock, LW_SHARED);
-	*copy = slot->frontiers[number];
-	LWLockRelease(slot->lock);
-	*look = (FfFrontierLook) {
-		.number = number,.back_moves = copy->back_moves,.passed = copy->passed
-	};
-	*class = (FfWorkClass) {
-		.lane_id = copy->lane_id,.caps_hash = copy->caps_hash,.resumable = copy->resumable
-	};
-	return copy->lane_id[0] != '\0';
+	strlcpy(lane_id, all->lanes[number].lane_id, sizeof(all->lanes[number].lane_id));
+	leave(slot);
+	return lane_id[0] != '\0';
 }
 
 void
@@ -132,7 +375,6 @@ ff_frontier_vouch(int64 until_ms)
 {
 	FfSlot	   *slot = ff_slot();
 
-	LWLockAcquire(slot->lock, LW_EXCLUSIVE);
-	slot->frontiers_until_ms = until_ms;
-	LWLockRelease(slot->lock);
+	enter(slot)->until_ms = until_ms;
+	leave(slot);
 }

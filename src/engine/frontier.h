@@ -1,20 +1,23 @@
 /*
- * frontier.h - where the live work of a lane begins, in claim order.
+ * frontier.h - which work a lane has, and where in claim order it begins.
  *
  * Index entries of work that was claimed stay at the head of the claim order
  * until vacuum removes them, which an old snapshot keeps it from. So that a
- * claim need not step over them, shared memory holds, for each capability class
- * of a lane, a place up to which nothing is to be had.
+ * claim need not step over them, nor ask the index for the classes of work that
+ * the lane has, shared memory holds both, for the lanes that claims went to
+ * lately: the classes, and for each a place up to which nothing is to be had.
  *
- * Claims move it forward, to just before the first row that a fresh snapshot
- * shows. Whoever makes earlier work claimable moves it back, after the commit;
- * a forward move that was looked up before such a commit does not pass the new
- * work, since the last moves back are kept. What nobody tells of, the commit of
- * a prepared transaction or a row put in by hand, is found by the background
- * worker's sweep, which looks at what lies before the frontier every second or
- * so. After each it vouches for the frontiers until some time after the next;
- * when that has passed, as without a worker or shared memory, claims begin at
- * the head. So nothing stays hidden, whatever the worker is kept by.
+ * Claims move a frontier forward, to just before the first row that a fresh
+ * snapshot shows, and note the classes that they find where not all are known.
+ * Whoever makes work claimable notes its class and moves its frontier back,
+ * after the commit; a forward move that was looked up before such a commit does
+ * not pass the new work, since the last moves back are kept. What nobody tells
+ * of, the commit of a prepared transaction or a row put in by hand, is found by
+ * the background worker's sweep, which looks for other classes and before the
+ * frontiers every second or so. After each it vouches for what is held here
+ * until some time after the next; when that has passed, as without a worker or
+ * shared memory, claims ask the index and begin at the head. So nothing stays
+ * hidden, whatever the worker is kept by.
  */
 #ifndef FF_FRONTIER_H
 #define FF_FRONTIER_H
@@ -22,6 +25,8 @@
 #include "base/compat.h"
 
 #include "engine/place.h"
+
+#define FF_LANE_LENGTH 64		/* the longest lane_id, in bytes */
 
 /* One capability class of a lane; resumable work has an order of its own. */
 typedef struct FfWorkClass
@@ -33,33 +38,75 @@ typedef struct FfWorkClass
 
 /* Moves back that are kept, for forward moves on their way. */
 #define FF_FRONTIER_MOVES 16
-#define FF_FRONTIERS 128		/* of one database; the least lately used one makes way */
+#define FF_FRONTIERS 256		/* of one database, in all lanes; those without work make way */
+#define FF_FRONTIER_LANES 128	/* of one database; the least lately used one makes way */
 
 typedef struct FfFrontier
 {
-	char		lane_id[65];	/* empty: unused */
+	int			next;			/* of the same lane, or of those unused; -1: the last */
+	int			lane;			/* its number; -1: unused */
 	bool		resumable;
 	int64		caps_hash;
-	int64		used;			/* by a count of uses */
 	int64		back_moves;		/* ever, over all frontiers that this one has been */
 	FfPlace		passed;			/* nothing is to be had up to here */
 	FfPlace		moved_back[FF_FRONTIER_MOVES];	/* by back_moves modulo their number */
 } FfFrontier;
 
+typedef struct FfFrontierLane
+{
+	char		lane_id[FF_LANE_LENGTH + 1];	/* empty: unused */
+	int			first;			/* of its frontiers; -1: it has none */
+	bool		complete[2];	/* all its classes are known, fresh and resumable */
+	int64		unknown;		/* classes that found no room, ever, over all lanes that this one has been */
+	int64		used;			/* by a count of uses */
+} FfFrontierLane;
+
+/* What one database has of them. */
+typedef struct FfFrontiers
+{
+	FfFrontierLane lanes[FF_FRONTIER_LANES];
+	FfFrontier	frontiers[FF_FRONTIERS];
+	int			unused;			/* the first one; -1: there is none */
+	int64		uses;
+	int64		until_ms;		/* swept until then, of the steady clock; 0: not */
+} FfFrontiers;
+
+extern void ff_frontiers_reset(FfFrontiers *frontiers);
+
 /* A look at the frontier of a class, to be taken before the snapshot of what follows. */
 typedef struct FfFrontierLook
 {
+	int64		caps_hash;
 	int			number;			/* -1: there is none */
 	int64		back_moves;
 	FfPlace		passed;			/* begin behind this */
 } FfFrontierLook;
 
+/* A look at those of all classes of a lane, fresh or resumable, that are known. */
+typedef struct FfLaneLook
+{
+	bool		complete;		/* no other class has work */
+	int			number;			/* of the lane; -1: it has none */
+	int64		unknown;
+	int			nclasses;
+	FfFrontierLook *classes;	/* palloc'd, where they are complete */
+} FfLaneLook;
+
+extern FfLaneLook ff_frontier_look_at_lane(const char *lane_id, bool resumable);
+
+/* Since this look every class was looked at that the index has. */
+extern void ff_frontier_complete(const FfLaneLook *look, const char *lane_id, bool resumable);
+
+/* Notes the class where it is not known yet. */
 extern FfFrontierLook ff_frontier_look(const FfWorkClass *class);
 
+/* For the sweep: as claims see it now; a class of no work is passed to the end. */
+extern FfFrontierLook ff_frontier_peek(const FfWorkClass *class);
+
 /*
- * The first live row, by a snapshot younger than the look, is at this place:
- * nothing is to be had before it. Not for a transaction that has written: what
- * it has taken may be had again.
+ * The first live row, by a snapshot younger than the look, is at this place, or
+ * there is none (NULL): nothing is to be had before it. Not for a transaction
+ * that has written: what it has taken may be had again.
  */
 extern void ff_frontier_advance(const FfFrontierLook *look, const FfWorkClass *class,
 								const FfPlace *first_live);
@@ -67,14 +114,10 @@ extern void ff_frontier_advance(const FfFrontierLook *look, const FfWorkClass *c
 /* Work became claimable at this place: after the commit. */
 extern void ff_frontier_move_back(const FfWorkClass *class, const FfPlace *place);
 
-/*
- * For the sweep: the frontier of this number, and a look at it, which points
- * into the copy for its class; false where there is none.
- */
-extern bool ff_frontier_get(int number, FfFrontier *copy, FfFrontierLook *look,
-							FfWorkClass *class);
+/* For the sweep: a copy of the id of the lane of this number; false where there is none. */
+extern bool ff_frontier_lane(int number, char lane_id[FF_LANE_LENGTH + 1]);
 
-/* All frontiers were swept, and will be again before this instant of the steady clock. */
+/* All lanes were swept, and will be again before this instant of the steady clock. */
 extern void ff_frontier_vouch(int64 until_ms);
 
 #endif							/* FF_FRONTIER_H */

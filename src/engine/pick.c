@@ -2,14 +2,12 @@
  * pick.c - choosing claimable work of a lane, in claim order.
  *
  * The claim index holds a lane's work by capability class and, inside a class,
- * in claim order. A pick steps over the classes, one index descent each, goes to
- * the first row of each behind its frontier, keeps those whose tokens the worker
- * has, and locks the row that comes first: a row locked is a row handed out, so
- * none is held from other workers for nothing. So it costs classes times log n,
- * whatever the backlog and however much of it others alone can take.
- *
- * The entries of rows claimed before, which vacuum has not removed yet, stand
- * before the frontier (frontier.h), where no pick looks.
+ * in claim order. A pick goes to the first row behind the frontier (frontier.h)
+ * of each class whose tokens the worker may have, and locks the row that comes
+ * first: a row locked is a row handed out, so none is held from other workers
+ * for nothing. So it costs log n for each class that it could take from,
+ * whatever the backlog and however much of it others alone can take. Where the
+ * lane's classes are not known it asks the index for them, one descent each.
  */
 #include "engine/pick.h"
 
@@ -18,26 +16,17 @@
 #include "base/error.h"
 #include "base/table.h"
 #include "engine/capability.h"
+#include "engine/requirement.h"
 #include "engine/transition.h"
 #include "engine/wake.h"
-
-/* The parts of a class behind a place, in claim order. */
-typedef enum Part
-{
-	SAME_PRIORITY,				/* younger, or of the same age with a later id */
-	LOWER_PRIORITY,
-	END
-} Part;
+#include "engine/workscan.h"
 
 /* The claimable work of one capability class, fresh or resumable. */
 typedef struct Class
 {
-	FfWorkClass is;
-	FfPlace    *begin;			/* behind this; the first place: everything */
-	Part		part;			/* that the scan goes through */
-	FfScan	   *scan;			/* NULL: laid aside, or exhausted */
+	FfWorkScan	scan;
+	bool		laid_aside;		/* at its row, with the scan ended */
 	bool		exhausted;
-	FfRow		row;			/* the one that the scan is at, not locked */
 } Class;
 
 /* Scans held open at a time: where there are more classes the others are laid aside at their first row. */
@@ -55,16 +44,7 @@ struct FfPick
 	bool		wrote;
 };
 
-/* The class of work that requires no tokens. */
-#define NO_TOKENS INT64CONST(0)
-
-#define FRESH "ff_exec_core_claim_idx"
-#define RESUMABLE "ff_exec_core_resumable_idx"
-#define CANDIDATE FF_CORE_COLUMNS ", payload, required_capabilities"
-
-static FfTable fresh_rows = FF_TABLE("ff_exec_core", FRESH, CANDIDATE);
-static FfTable resumable_rows = FF_TABLE("ff_exec_core", RESUMABLE, CANDIDATE);
-static FfTable named_rows = FF_TABLE("ff_exec_core", "ff_exec_core_pkey", CANDIDATE);
+static FfTable named_rows = FF_TABLE("ff_exec_core", "ff_exec_core_pkey", FF_WORK_COLUMNS);
 static FfTable resumable_later =
 FF_TABLE("ff_exec_core", "ff_exec_core_resume_due_idx", FF_CORE_COLUMNS);
 static FfTable lanes = FF_TABLE("ff_lane_registry", "ff_lane_registry_pkey", "state");
@@ -113,83 +93,16 @@ is_overdue(const FfPick *pick, FfInt8 deadline_at_ms)
 static ArrayType *
 tokens_of(const FfRow *row)
 {
-	return DatumGetArrayTypeP(ff_row_value(row, FF_CORE_NCOLUMNS + 2).value);
+	return DatumGetArrayTypeP(ff_row_value(row, FF_WORK_TOKENS).value);
 }
 
-static FfPlace
-place_of(const FfRow *row)
-{
-	return (FfPlace) {
-		.priority = ff_row_int4(row, FF_CORE_PRIORITY),
-			.created_at_ms = ff_row_int8(row, FF_CORE_CREATED),
-			.execution_id = *ff_row_uuid(row, FF_CORE_ID)
-	};
-}
-
+/* To the next row that is worth locking, from this one on. */
 static void
-end_scan(Class *class)
+seek(const FfPick *pick, Class *class, bool found)
 {
-	if (class->scan)
-		ff_scan_end(class->scan);
-	class->scan = NULL;
-}
-
-/* Begin to go through the class's current part. */
-static void
-begin_part(const FfPick *pick, Class *class)
-{
-	FfBound		bounds[] = {
-		FF_BOUND(1, BTEqualStrategyNumber, pick->lane),
-		FF_BOUND(2, BTEqualStrategyNumber, Int64GetDatum(class->is.caps_hash)),
-		FF_BOUND(3, BTEqualStrategyNumber, Int32GetDatum(class->begin->priority)),
-		FF_BOUND_WITH_NEXT(4, BTGreaterStrategyNumber, Int64GetDatum(class->begin->created_at_ms)),
-		FF_BOUND(5, BTGreaterStrategyNumber, UUIDPGetDatum(&class->begin->execution_id)),
-	};
-	int			nbounds = lengthof(bounds);
-
-	if (class->part == LOWER_PRIORITY)
-	{
-		bounds[2].strategy = BTLessStrategyNumber;
-		nbounds = class->begin->priority == PG_INT32_MAX ? 2 : 3;
-	}
-	class->scan = ff_scan_begin(class->is.resumable ? &resumable_rows : &fresh_rows, bounds,
-								nbounds, ForwardScanDirection);
-}
-
-/* To the next row of the class; false when there is none. */
-static bool
-step(const FfPick *pick, Class *class)
-{
-	while (class->scan)
-	{
-		if (ff_scan_next(class->scan, &class->row))
-			return true;
-		end_scan(class);
-		if (++class->part != END)
-			begin_part(pick, class);
-	}
-	class->exhausted = true;
-	return false;
-}
-
-/* To the next row that is worth locking. */
-static void
-advance(FfPick *pick, Class *class)
-{
-	while (step(pick, class) &&
-		   is_overdue(pick, ff_row_maybe_int8(&class->row, FF_CORE_DEADLINE)))
-		;
-}
-
-/* To the first row behind a place; false when there is none. */
-static bool
-begin_behind(const FfPick *pick, Class *class, const FfPlace *place)
-{
-	class->begin = palloc(sizeof(FfPlace));
-	*class->begin = *place;
-	class->part = place->priority == PG_INT32_MAX ? LOWER_PRIORITY : SAME_PRIORITY;
-	begin_part(pick, class);
-	return step(pick, class);
+	while (found && is_overdue(pick, ff_row_maybe_int8(&class->scan.row, FF_CORE_DEADLINE)))
+		found = ff_workscan_next(&class->scan);
+	class->exhausted = !found;
 }
 
 /* Behind the frontier, or where this transaction has itself made earlier work claimable. */
@@ -209,69 +122,93 @@ begin_place(const FfFrontierLook *look, const FfWorkClass *class)
  * taken may be had again, so that it must not move the frontier past it.
  */
 static void
-begin_class(FfPick *pick, Class *class)
+begin_class(const FfPick *pick, Class *class, const FfWorkClass *is, const FfFrontierLook *look)
 {
-	FfFrontierLook look = ff_frontier_look(&class->is);
-	FfPlace		place = begin_place(&look, &class->is);
+	FfPlace		place = begin_place(look, is);
 	FfPlace		first;
+	bool		found;
 
-	if (!begin_behind(pick, class, &place))
+	class->exhausted = true;
+	if (ff_place_is_last(&place) || !ff_requirement_may_match(is->caps_hash, pick->capabilities))
 		return;
-	first = place_of(&class->row);
+	found = ff_workscan_begin(&class->scan, is, &place);
+	if (found)
+		first = ff_workscan_place(&class->scan);
 	if (!IsolationUsesXactSnapshot() && !TransactionIdIsValid(GetTopTransactionIdIfAny()))
-		ff_frontier_advance(&look, &class->is, &first);
-	if (!ff_capabilities_match(tokens_of(&class->row), pick->capabilities))
+		ff_frontier_advance(look, is, found ? &first : NULL);
+	if (found)
 	{
-		end_scan(class);
-		class->exhausted = true;
+		ff_requirement_learn(is->caps_hash, tokens_of(&class->scan.row));
+		if (ff_requirement_may_match(is->caps_hash, pick->capabilities))
+			seek(pick, class, true);
+		else
+			ff_workscan_end(&class->scan);
 	}
-	else if (is_overdue(pick, ff_row_maybe_int8(&class->row, FF_CORE_DEADLINE)))
-		advance(pick, class);
 }
 
 static void
-add_class(FfPick *pick, bool resumable, int64 caps_hash)
+add_class(FfPick *pick, const FfWorkClass *is, const FfFrontierLook *look)
 {
-	Class		class = {
-		.is = {.lane_id = pick->lane_id,.caps_hash = caps_hash,.resumable = resumable}
-	};
+	Class		class = {.laid_aside = pick->nclasses >= MAX_SCANS};
 
-	begin_class(pick, &class);
+	begin_class(pick, &class, is, look);
 	if (class.exhausted)
 		return;
-	if (pick->nclasses >= MAX_SCANS)
-		end_scan(&class);
+	if (class.laid_aside)
+		ff_workscan_end(&class.scan);
 	pick->classes = pick->classes
 		? repalloc(pick->classes, (pick->nclasses + 1) * sizeof(Class)) : palloc(sizeof(Class));
 	pick->classes[pick->nclasses++] = class;
 }
 
-/*
- * Add the classes that a kind of work has in the lane between two hashes. The
- * index is asked for them, dead entries and all, since to look for a live row
- * in each could take long.
- */
-static void
-add_classes(FfPick *pick, bool resumable, int64 lowest, int64 highest)
+static bool
+is_known(const FfLaneLook *lane, int64 caps_hash)
 {
-	FfBound		bounds[] = {
-		FF_BOUND(1, BTEqualStrategyNumber, pick->lane),
-		FF_BOUND(2, BTGreaterEqualStrategyNumber, Int64GetDatum(lowest)),
-		FF_BOUND(2, BTLessEqualStrategyNumber, Int64GetDatum(highest)),
-	};
-	bool		found;
+	for (int i = 0; i < lane->nclasses; i++)
+		if (lane->classes[i].caps_hash == caps_hash)
+			return true;
+	return false;
+}
 
-	do
+/* Add the classes that are known, and those that this transaction alone knows of. */
+static void
+add_known_classes(FfPick *pick, FfWorkClass *class, const FfLaneLook *lane)
+{
+	FfFrontierLook mine = {.number = -1,.passed = FF_LAST_PLACE};
+	ListCell   *cell;
+
+	for (int i = 0; i < lane->nclasses; i++)
 	{
-		FfScan	   *scan = ff_scan_begin(resumable ? &resumable_rows : &fresh_rows, bounds,
-										 lengthof(bounds), ForwardScanDirection);
+		class->caps_hash = lane->classes[i].caps_hash;
+		add_class(pick, class, &lane->classes[i]);
+	}
+	foreach(cell, ff_wake_owed_classes(class))
+	{
+		class->caps_hash = *(int64 *) lfirst(cell);
+		if (!is_known(lane, class->caps_hash))
+			add_class(pick, class, &mine);
+	}
+}
 
-		found = ff_scan_next_key(scan, 2, &bounds[1].value);
-		ff_scan_end(scan);
-		bounds[1].strategy = BTGreaterStrategyNumber;
-		if (found)
-			add_class(pick, resumable, DatumGetInt64(bounds[1].value));
-	} while (found);
+/* Add the lane's classes of fresh or resumable work. */
+static void
+add_classes(FfPick *pick, bool resumable)
+{
+	FfWorkClass class = {.lane_id = pick->lane_id,.resumable = resumable};
+	FfLaneLook	lane = ff_frontier_look_at_lane(pick->lane_id, resumable);
+
+	if (lane.complete)
+	{
+		add_known_classes(pick, &class, &lane);
+		return;
+	}
+	for (bool found = ff_workscan_class(&class, true); found; found = ff_workscan_class(&class, false))
+	{
+		FfFrontierLook look = ff_frontier_look(&class);
+
+		add_class(pick, &class, &look);
+	}
+	ff_frontier_complete(&lane, pick->lane_id, resumable);
 }
 
 FfPick *
@@ -290,20 +227,17 @@ ff_pick_begin(const char *lane_id, ArrayType *capabilities, bool include_resumab
 	if (include_resumable)
 	{
 		promote_resumable(pick);
-		add_classes(pick, true, PG_INT64_MIN, PG_INT64_MAX);
+		add_classes(pick, true);
 	}
-	/* most work needs no tokens: its class is not asked for */
-	add_classes(pick, false, PG_INT64_MIN, NO_TOKENS - 1);
-	add_class(pick, false, NO_TOKENS);
-	add_classes(pick, false, NO_TOKENS + 1, PG_INT64_MAX);
+	add_classes(pick, false);
 	return pick;
 }
 
 static bool
-comes_before(const FfRow *a, const FfRow *b)
+comes_before(const Class *a, const Class *b)
 {
-	FfPlace		place = place_of(a);
-	FfPlace		other = place_of(b);
+	FfPlace		place = ff_workscan_place(&a->scan);
+	FfPlace		other = ff_workscan_place(&b->scan);
 
 	return ff_place_compare(&place, &other) < 0;
 }
@@ -318,7 +252,7 @@ first_class(FfPick *pick)
 	{
 		Class	   *class = &pick->classes[i];
 
-		if (!class->exhausted && (first == NULL || comes_before(&class->row, &first->row)))
+		if (!class->exhausted && (first == NULL || comes_before(class, first)))
 			first = class;
 	}
 	return first;
@@ -328,7 +262,7 @@ static void
 candidate_of(const FfRow *row, FfCandidate *candidate)
 {
 	ff_core_read(&candidate->core, row);
-	candidate->payload = ff_row_bytea(row, FF_CORE_NCOLUMNS + 1);
+	candidate->payload = ff_row_bytea(row, FF_WORK_PAYLOAD);
 	candidate->required_capabilities = tokens_of(row);
 }
 
@@ -338,7 +272,7 @@ is_claimable(const Class *class, const FfCore *core)
 {
 	if (core->eligibility != FF_ELIGIBLE_NOW)
 		return false;
-	if (class->is.resumable)
+	if (class->scan.class.resumable)
 		return core->public_state == FF_PUBLIC_RESUMABLE;
 	return core->phase == FF_RUNNABLE && core->ownership == FF_UNOWNED &&
 		core->public_state != FF_PUBLIC_RESUMABLE;
@@ -363,13 +297,12 @@ may_be_claimed(FfPick *pick, const Class *class, FfCandidate *candidate)
 
 /* Go on with a class that was laid aside; its row may be another one by now. */
 static void
-take_up(FfPick *pick, Class *class)
+take_up(const FfPick *pick, Class *class)
 {
-	FfPlace		place = ff_place_before(place_of(&class->row));
+	FfPlace		place = ff_place_before(ff_workscan_place(&class->scan));
 
-	if (begin_behind(pick, class, &place) &&
-		is_overdue(pick, ff_row_maybe_int8(&class->row, FF_CORE_DEADLINE)))
-		advance(pick, class);
+	class->laid_aside = false;
+	seek(pick, class, ff_workscan_begin(&class->scan, &class->scan.class, &place));
 }
 
 bool
@@ -380,21 +313,21 @@ ff_pick_next(FfPick *pick, FfCandidate *candidate)
 
 	while (!found && pick->wanted > 0 && (class = first_class(pick)) != NULL)
 	{
-		if (class->scan == NULL)
+		if (class->laid_aside)
 		{
 			take_up(pick, class);
 			continue;
 		}
-		if (ff_scan_lock(class->scan, &class->row, LockWaitSkip))
+		if (ff_workscan_lock(&class->scan))
 		{
-			candidate_of(&class->row, candidate);
+			candidate_of(&class->scan.row, candidate);
 			found = may_be_claimed(pick, class, candidate);
 		}
-		advance(pick, class);
+		seek(pick, class, ff_workscan_next(&class->scan));
 	}
 	if (found && --pick->wanted == 0)
 		for (int i = 0; i < pick->nclasses; i++)
-			end_scan(&pick->classes[i]);
+			ff_workscan_end(&pick->classes[i].scan);
 	return found;
 }
 
@@ -402,20 +335,6 @@ bool
 ff_pick_wrote(const FfPick *pick)
 {
 	return pick->wrote;
-}
-
-bool
-ff_pick_first(const FfWorkClass *work_class, FfPlace *place)
-{
-	FfPick		pick = {.lane = CStringGetTextDatum(work_class->lane_id)};
-	Class		class = {.is = *work_class};
-	FfPlace		head = FF_FIRST_PLACE;
-
-	if (!begin_behind(&pick, &class, &head))
-		return false;
-	*place = place_of(&class.row);
-	end_scan(&class);
-	return true;
 }
 
 void

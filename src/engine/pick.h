@@ -4,7 +4,6 @@
 #ifndef FF_PICK_H
 #define FF_PICK_H
 
-#include "engine/frontier.h"
 #include "engine/record.h"
 
 /* An execution that a claim has locked. */
@@ -33,12 +32,6 @@ extern bool ff_pick_next(FfPick *pick, FfCandidate *candidate);
 
 /* True when the pick changed rows: promoted some, or took withheld ones out of the way. */
 extern bool ff_pick_wrote(const FfPick *pick);
-
-/*
- * The place of a class's first live row, from the very head of its order; false
- * if it has none. Steps over all dead entries.
- */
-extern bool ff_pick_first(const FfWorkClass *class, FfPlace *place);
 
 /* Lock a named execution as a candidate; raises not_found. */
 extern void ff_pick_named(const FfExecutionId *id, FfCandidate *candidate);

@@ -18,6 +18,11 @@ typedef struct FfPlace
 /* Before every row in claim order. */
 #define FF_FIRST_PLACE ((FfPlace) {.priority = PG_INT32_MAX, .created_at_ms = PG_INT64_MIN})
 
+/* Behind every row there is. */
+#define FF_LAST_PLACE ((FfPlace) { \
+	.priority = PG_INT32_MIN, .created_at_ms = PG_INT64_MAX, \
+	.execution_id = {"\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff"}})
+
 /* Negative, zero or positive, as a comes before, at or behind b. */
 static inline int
 ff_place_compare(const FfPlace *a, const FfPlace *b)
@@ -27,6 +32,12 @@ ff_place_compare(const FfPlace *a, const FfPlace *b)
 	if (a->created_at_ms != b->created_at_ms)
 		return a->created_at_ms < b->created_at_ms ? -1 : 1;
 	return memcmp(&a->execution_id, &b->execution_id, sizeof(pg_uuid_t));
+}
+
+static inline bool
+ff_place_is_last(const FfPlace *place)
+{
+	return ff_place_compare(place, &FF_LAST_PLACE) == 0;
 }
 
 /* The last place before this one. */

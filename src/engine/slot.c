@@ -103,9 +103,7 @@ slot_reset(FfSlot *slot)
 	slot->worker_wanted = false;
 	slot->worker_exit = FF_WORKER_QUIET;
 	memset(slot->runs, 0, sizeof(slot->runs));
-	memset(slot->frontiers, 0, sizeof(slot->frontiers));
-	slot->frontier_uses = 0;
-	slot->frontiers_until_ms = 0;
+	ff_frontiers_reset(&slot->frontiers);
 	for (int i = 0; i <= FF_OUTBOXES; i++)
 		ConditionVariableInit(&slot->outbox_changed[i]);
 	for (int i = 0; i < FF_SLOT_BUCKETS; i++)

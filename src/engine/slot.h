@@ -23,7 +23,6 @@
 
 #define FF_SLOT_LANES 256		/* told one by one; more are told as "several" */
 #define FF_SLOT_BUCKETS 64		/* lanes share condition variables by hash */
-#define FF_LANE_LENGTH 64		/* the longest lane_id, in bytes */
 #define FF_NEVER_DUE PG_INT64_MAX
 
 /* News of an outbox; event_id 0: none. */
@@ -93,9 +92,7 @@ typedef struct FfSlot
 	bool		worker_wanted;	/* it is to be started at once */
 	FfWorkerExit worker_exit;
 	FfReconcilerRun runs[FF_RECONCILERS];
-	FfFrontier	frontiers[FF_FRONTIERS];
-	int64		frontier_uses;
-	int64		frontiers_until_ms; /* swept until then, of the steady clock; 0: not */
+	FfFrontiers frontiers;
 
 	ConditionVariable outbox_changed[FF_OUTBOXES + 1];
 	ConditionVariable lane_changed[FF_SLOT_BUCKETS];

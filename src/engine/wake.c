@@ -5,7 +5,6 @@
 
 #include "access/xact.h"
 #include "commands/async.h"
-#include "nodes/pg_list.h"
 #include "utils/memutils.h"
 
 #include "base/setting.h"
@@ -176,6 +175,41 @@ ff_wake_owes_work(const FfWorkClass *class, FfPlace *first)
 		owes |= work != NULL;
 	}
 	return owes;
+}
+
+static bool
+is_listed(const List *hashes, int64 caps_hash)
+{
+	ListCell   *cell;
+
+	foreach(cell, hashes)
+	{
+		if (*(int64 *) lfirst(cell) == caps_hash)
+			return true;
+	}
+	return false;
+}
+
+List *
+ff_wake_owed_classes(const FfWorkClass *like)
+{
+	List	   *hashes = NIL;
+
+	for (const Owed *level = owed; level; level = level->outer)
+	{
+		ListCell   *cell;
+
+		foreach(cell, level->works)
+		{
+			Work	   *work = lfirst(cell);
+
+			if (work->class.resumable == like->resumable &&
+				strcmp(work->class.lane_id, like->lane_id) == 0 &&
+				!is_listed(hashes, work->class.caps_hash))
+				hashes = lappend(hashes, &work->class.caps_hash);
+		}
+	}
+	return hashes;
 }
 
 static void

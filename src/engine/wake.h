@@ -15,6 +15,8 @@
 
 #include "base/compat.h"
 
+#include "nodes/pg_list.h"
+
 #include "engine/counter.h"
 #include "engine/frontier.h"
 #include "engine/outbox.h"
@@ -34,6 +36,9 @@ extern void ff_wake_work(const FfWorkClass *class, const FfPlace *place);
  * place: the frontier does not know of it yet.
  */
 extern bool ff_wake_owes_work(const FfWorkClass *class, FfPlace *first);
+
+/* The hashes (int64 *) of the classes that it owes work of, in the lane of this one and as fresh or resumable as this. */
+extern List *ff_wake_owed_classes(const FfWorkClass *like);
 
 /* A reconciler will have something to do at this instant. */
 extern void ff_wake_due(FfReconciler reconciler, int64 due_at_ms);

@@ -1,0 +1,19 @@
+/*
+ * requirement.h - which tokens a capability class requires, as far as this
+ * session has seen: a claim need not look at the rows of a class to know that
+ * its worker cannot have them.
+ */
+#ifndef FF_REQUIREMENT_H
+#define FF_REQUIREMENT_H
+
+#include "base/compat.h"
+
+#include "utils/array.h"
+
+/* The class requires these (text[]). Keeps a copy. */
+extern void ff_requirement_learn(int64 caps_hash, ArrayType *tokens);
+
+/* False when the class is known to require what is not among a worker's tokens. */
+extern bool ff_requirement_may_match(int64 caps_hash, ArrayType *worker);
+
+#endif							/* FF_REQUIREMENT_H */
