@@ -1,5 +1,5 @@
-# Claims begin where live work does, and miss none for it: what goes back before that place, told of
-# or not, is claimed within a few seconds, whatever becomes of the worker and the server, while an old
+# Claims begin where live work does, go by the classes that the lane is known to have, and miss none for
+# it: what goes back before that place, or is of another class, told of or not, is claimed within a few seconds, whatever becomes of the worker and the server, while an old
 # snapshot keeps every dead index entry. FF_FRONTIER_SEED changes what the random sessions do.
 use strict;
 use warnings FATAL => 'all';
@@ -13,6 +13,9 @@ use Time::HiRes qw(time usleep);
 
 # Seconds until what nobody told of is found, at the latest.
 use constant PATIENCE => 3;
+
+# More classes and lanes than there is room for in shared memory.
+use constant { CLASSES => 300, LANES => 150 };
 
 my $seed = $ENV{FF_FRONTIER_SEED} // 4711;
 my $begun = time;
@@ -53,11 +56,11 @@ CREATE FUNCTION put_many(lane text, n integer) RETURNS bigint LANGUAGE sql AS $$
 $$;
 
 -- The same by hand.
-CREATE FUNCTION put_by_hand(lane text, age_ms bigint) RETURNS text LANGUAGE sql AS $$
+CREATE FUNCTION put_by_hand(lane text, age_ms bigint, caps text[] DEFAULT '{}') RETURNS text LANGUAGE sql AS $$
   INSERT INTO ff_exec_core (partition_key, execution_id, lane_id, priority, lifecycle_phase, ownership_state,
-    eligibility_state, blocking_reason, public_state, attempt_state, created_at_ms)
+    eligibility_state, blocking_reason, public_state, attempt_state, created_at_ms, required_capabilities)
   VALUES (7, gen_random_uuid(), lane, 0, 'runnable', 'unowned', 'eligible_now', 'waiting_for_worker', 'waiting',
-          'pending_first_attempt', ff_to_ms(clock_timestamp()) - age_ms)
+          'pending_first_attempt', ff_to_ms(clock_timestamp()) - age_ms, caps)
   RETURNING ff_execution_id(partition_key, execution_id)
 $$;
 
@@ -112,7 +115,7 @@ CREATE TABLE hidden (execution_id text);
 CREATE PROCEDURE chaos(seed float8, seconds float8) LANGUAGE plpgsql AS $$
 DECLARE
   give_up timestamptz := clock_timestamp() + seconds * interval '1 s';
-  caps text[] := '{a,b,c}';
+  caps text[] := '{a,b,c}' || ARRAY(SELECT 'r' || n FROM generate_series(0, 199) n);
   roll float8;
   lane text;
   e text;
@@ -127,7 +130,7 @@ BEGIN
         lane := (ARRAY['l', 'm'])[1 + floor(random() * 2)];
         IF roll < 0.3 THEN
           PERFORM put(lane, floor(random() * 60000)::bigint,
-                      string_to_array((ARRAY['', 'a', 'a,b', 'c'])[1 + floor(random() * 4)], ','), floor(random() * 3)::integer);
+                      string_to_array((ARRAY['', 'a', 'a,b', 'c', 'r' || floor(random() * 200)])[1 + floor(random() * 5)], ','), floor(random() * 3)::integer);
         ELSIF roll < 0.35 THEN
           PERFORM put_many(lane, 20);
         ELSE
@@ -227,7 +230,7 @@ sub claims
 
 	do
 	{
-		push @got, split /\n/, rows("SELECT execution_id FROM ff_claim('$lane', 'w', 'w-1', max_claims => 100)");
+		push @got, split /\n/, rows("SELECT execution_id FROM ff_claim('$lane', 'w', 'w-1', '{a,new}', max_claims => 100)");
 	} while (@got < @ids && time < $from + $seconds && usleep(20_000));
 	local $Test::Builder::Level = $Test::Builder::Level + 1;
 	return is(join(' ', @got), join(' ', @ids), sprintf '%s, after %.1f s', $name, time - $from);
@@ -346,6 +349,45 @@ rows(q(COMMIT PREPARED 'idle'));
 usleep(PATIENCE * 1_000_000);
 claims('idle', 0, 'a claim that comes long after', $id);
 
+# --- The same of a class that the lane has not had. A lane of the same work beside it, which its worker
+# cannot take, costs a claim nothing.
+
+claims('c', 1, 'of a class of its own', rows(q(SELECT put('c', 0, '{a}'))));
+claims('c', 0, 'none is left');
+$id = rows(q(BEGIN; SELECT put('c', 0, '{new}'); PREPARE TRANSACTION 'c1'));
+claims('c', 1, 'while another is prepared', rows(q(SELECT put('c', 0))));
+rows(q(COMMIT PREPARED 'c1'));
+claims('c', PATIENCE, 'a prepared transaction had a new class', $id);
+claims('c', PATIENCE, 'put in by hand, of a new class', rows(q(SELECT put_by_hand('c', 0, '{a,new}'))));
+is( rows(q(BEGIN; CREATE TEMP TABLE own AS SELECT put('c', 0, '{own}') AS id;
+	SELECT bool_and(execution_id = id) FROM own, ff_claim('c', 'w', 'w-1', '{own}', max_claims => 5); ROLLBACK)),
+	't', 'a transaction claims what it alone knows of');
+my $alone = pages('flat');
+rows(q(SELECT put('flat', 7200000, ARRAY['other-' || n]) FROM generate_series(1, 20) n));
+my $beside = pages('flat');
+cmp_ok($beside, '<', $alone + 10, "a claim reads $beside pages beside 20 classes of others, $alone without");
+
+# --- More classes, and lanes, than there is room for: every claim gets what comes first all the same.
+
+my @many = split /\n/, rows('SELECT put(\'many\', (1000 - n) * 1000, ARRAY[CASE WHEN n % 3 = 0 THEN \'t0\' ELSE \'t\' || n % 150 END, \'t\' || n / 2])
+	FROM generate_series(1, ' . CLASSES . ') n');
+cmp_ok(rows(q(SELECT count(DISTINCT caps_hash) FROM ff_exec_core WHERE lane_id = 'many')), '>', 256, 'many classes');
+my $of_all = join ',', map { "t$_" } 0 .. 150;
+for my $round (1 .. 3)
+{
+	my @next = splice @many, 0, CLASSES / 3;
+	usleep(1_200_000) if $round == 2;
+	is(join(' ', split /\n/, rows("SELECT execution_id FROM ff_claim('many', 'w', 'w-1', '{$of_all}', max_claims => ${\ (CLASSES / 3)})")),
+		"@next", "round $round");
+}
+rows("SELECT put('many-' || n % ${\ LANES}, 0, ARRAY['a']) FROM generate_series(1, ${\ LANES} * 2) n");
+for my $round (1 .. 3)
+{
+	usleep(1_200_000) if $round == 2;
+	is( rows("SELECT count(c.execution_id) FROM generate_series(1, ${\ LANES}) n, ff_claim('many-' || n - 1, 'w', 'w-1', '{a}') c"),
+		$round < 3 ? LANES : 0, "round $round of many lanes");
+}
+
 # --- Whatever the worker is kept by.
 
 $id = prepare('s', 's1');
@@ -446,7 +488,8 @@ within(6, 'claims alone get all that is left', sub {
 	rows(q(DO $$
 		DECLARE c record;
 		BEGIN
-		  FOR c IN SELECT k.* FROM unnest('{l,m}'::text[]) lane, ff_claim(lane, 'w', 'w-9', '{a,b,c}', max_claims => 1000) k LOOP
+		  FOR c IN SELECT k.* FROM unnest('{l,m}'::text[]) lane, ff_claim(lane, 'w', 'w-9',
+		    '{a,b,c}' || ARRAY(SELECT 'r' || n FROM generate_series(0, 199) n), max_claims => 1000) k LOOP
 		    CALL complete(c.handle, c.execution_id);
 		  END LOOP;
 		END $$));
