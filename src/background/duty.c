@@ -89,7 +89,7 @@ ff_duty_select(FfReconciler reconciler, const FfBatch *batch)
 	if (duty->choose)
 		return duty->choose(batch);
 	rows = ff_statement_run(duty->select, ff_int8(batch->now_ms), ff_int8(batch->limit),
-							ff_int8(batch->passed_over));
+							ff_int8(batch->passed_over), ff_int8(batch->from_ms));
 	for (uint64 i = 0; i < rows.count; i++)
 	{
 		FfRow		row = ff_rows_get(&rows, i);
@@ -127,13 +127,13 @@ ff_duty_details(FfReconciler reconciler, const FfBatch *batch)
 }
 
 FfInt8
-ff_duty_next(FfReconciler reconciler)
+ff_duty_next(FfReconciler reconciler, int64 from_ms)
 {
 	const FfDuty *duty = duties[reconciler];
 	FfRow		row;
 
 	if (duty == NULL || duty->next == NULL ||
-		!ff_statement_fetch(duty->next, &row, NULL, 0))
+		!ff_statement_row(duty->next, &row, ff_int8(from_ms)))
 		return ff_none();
 	return ff_row_maybe_int8(&row, 1);
 }

@@ -22,6 +22,7 @@ typedef struct FfBatch
 	int64		now_ms;
 	int32		limit;			/* rows to take */
 	int64		passed_over;	/* rows at the head to step over: locked elsewhere, or they raised */
+	int64		from_ms;		/* nothing is due before this, as far as is known */
 
 	/* what came of it */
 	int64		processed;		/* rows changed */
@@ -55,8 +56,11 @@ extern Jsonb *ff_duty_details(FfReconciler reconciler, const FfBatch *batch);
 /* True where the interval alone says when it runs, since nobody waits for what is due. */
 extern bool ff_duty_is_unhurried(FfReconciler reconciler);
 
-/* The least instant at which something is due; unset: nothing is. */
-extern FfInt8 ff_duty_next(FfReconciler reconciler);
+/* Of from_ms: look for all there is. */
+#define FF_DUE_EVER PG_INT64_MIN
+
+/* The least instant from this one on at which something is due; unset: nothing is. */
+extern FfInt8 ff_duty_next(FfReconciler reconciler, int64 from_ms);
 
 /* What is in force of one reconciler: its row of ff_reconciler_state, else the defaults. */
 typedef struct FfDutySettings

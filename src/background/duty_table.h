@@ -14,9 +14,9 @@ typedef bool (*FfDutyApply) (const char *key, int64 now_ms);
 typedef struct FfDuty
 {
 	/*
-	 * Row by row. The statement gives the keys: now, limit and how many to pass
-	 * over are its arguments; its columns are those of ff_duty_execution_key, or
-	 * the key as one text. Or choose gives them.
+	 * Row by row. The statement gives the keys: now, limit, how many to pass over
+	 * and from when on are its arguments; its columns are those of
+	 * ff_duty_execution_key, or the key as one text. Or choose gives them.
 	 */
 	FfStatement *select;
 	List	   *(*choose) (const FfBatch *batch);
@@ -26,7 +26,7 @@ typedef struct FfDuty
 	/* As a whole. */
 	void		(*sweep) (FfBatch *batch);
 
-	FfStatement *next;			/* NULL: its interval alone says when */
+	FfStatement *next;			/* of what is due from an instant on; NULL: its interval alone says when */
 	bool		unhurried;		/* nobody waits for it: next is for people to see */
 	Jsonb	   *(*details) (const FfBatch *batch);
 } FfDuty;
@@ -36,12 +36,13 @@ typedef struct FfDuty
  * of the index over `at` whatever the table's size.
  */
 #define FF_DUE_ROWS(statement_name, key, from, at) \
-	FF_STATEMENT(statement_name, "bigint, bigint, bigint", \
-				 "SELECT " key " FROM @extschema@." from " AND " at " <= $1" \
+	FF_STATEMENT(statement_name, "bigint, bigint, bigint, bigint", \
+				 "SELECT " key " FROM @extschema@." from " AND " at " BETWEEN $4 AND $1" \
 				 " ORDER BY " at " LIMIT $2 OFFSET $3")
 #define FF_DUE_NEXT(statement_name, from, at) \
-	FF_STATEMENT(statement_name, "", \
-				 "SELECT " at " FROM @extschema@." from " ORDER BY " at " LIMIT 1")
+	FF_STATEMENT(statement_name, "bigint", \
+				 "SELECT " at " FROM @extschema@." from " AND " at " >= $1" \
+				 " ORDER BY " at " LIMIT 1")
 
 /*
  * The key of a row of partition_key, execution_id and, where one execution has

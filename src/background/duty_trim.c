@@ -82,7 +82,7 @@ static FfStatement trim_keys[] = {
 };
 
 static FfStatement next_key =
-FF_STATEMENT("next_dedup", "",
+FF_STATEMENT("next_dedup", "bigint",
 			 "SELECT LEAST(" OLDEST("ff_execution_dedup") ", " OLDEST("ff_suspend_dedup") ", "
 			 OLDEST("ff_signal_dedup") ")");
 
@@ -110,12 +110,12 @@ const FfDuty ff_duty_dedup_trimmer = {
 #define RETIRED "ff_waitpoint_hmac k WHERE NOT k.active AND k.expires_at_ms + " GRACE
 
 static FfStatement due_kids =
-FF_STATEMENT("due_kids", "bigint, bigint, bigint",
+FF_STATEMENT("due_kids", "bigint, bigint, bigint, bigint",
 			 "SELECT k.kid FROM @extschema@." RETIRED " <= $1"
 			 " ORDER BY k.kid LIMIT $2 OFFSET $3");
 
 static FfStatement next_kid =
-FF_STATEMENT("next_kid", "",
+FF_STATEMENT("next_kid", "bigint",
 			 "SELECT min(k.expires_at_ms) + " GRACE " FROM @extschema@." RETIRED
 			 " > @extschema@.ff_server_time_ms() AND k.kid >= ''");
 

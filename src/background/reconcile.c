@@ -92,13 +92,14 @@ reconcile(FfCall *call, FfReconciler reconciler, FfPass pass, const FfDutyState 
 	FfBatch    *batch = &pass.batch;
 
 	batch->now_ms = call->now_ms;
+	batch->from_ms = FF_DUE_EVER;
 	if (batch->limit == 0)
 		batch->limit = state->settings.batch_size;
 	if (ff_duty_exists(reconciler))
 		run_and_note(reconciler, &pass, state);
 	ff_call_row(call, ff_text(ff_reconciler_defaults[reconciler].name),
 				ff_int8(batch->processed), ff_int8(batch->skipped), ff_int8(batch->errors),
-				ff_bool(batch->more), ff_maybe_instant(ff_duty_next(reconciler)),
+				ff_bool(batch->more), ff_maybe_instant(ff_duty_next(reconciler, FF_DUE_EVER)),
 				details_of(reconciler, batch));
 }
 
@@ -240,7 +241,7 @@ ff_reconciler_status(PG_FUNCTION_ARGS)
 
 		if (!running)
 		{
-			FfInt8		due = ff_duty_next(i);
+			FfInt8		due = ff_duty_next(i, FF_DUE_EVER);
 
 			run->next_due_at_ms = due.isset ? due.value : FF_NEVER_DUE;
 		}

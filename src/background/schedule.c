@@ -4,6 +4,13 @@
  * A batch takes all its rows in one transaction. Where that raises, each row
  * gets a transaction of its own, so that one bad row holds up no other; a row
  * that keeps failing is parked for some passes.
+ *
+ * Index entries of what is no longer due stay until vacuum removes them, which
+ * an old snapshot keeps it from. So that a pass need not step over all of them,
+ * it begins where the last one found the first live row; a commit that tells of
+ * something due earlier moves that back. What nobody tells of, the commit of a
+ * prepared transaction or a row put in by hand, is found by a look from the
+ * beginning, once in the interval while that is quick.
  */
 #include "background/schedule.h"
 
@@ -20,11 +27,16 @@
 #define LONGEST_PASS_MS 5000
 #define SHORTEST_BREAK_MS 20
 #define LONGEST_BACKOFF_MS (5 * 60 * 1000)
+/* Looks from the beginning take at most this part of the time. */
+#define LOOK_SHARE 20
 
 typedef struct Schedule
 {
 	int64		last_end_ms;	/* steady clock */
 	int64		due_at_ms;		/* engine's clock; FF_NEVER_DUE: nothing is known to be due */
+	int64		from_ms;		/* engine's clock: nothing that is told of is due before */
+	int64		look_ended_ms;	/* steady clock: the last look for what nobody told of, too */
+	int64		look_took_ms;
 	bool		again;			/* the last pass was cut short */
 	int32		batch;			/* rows of the next batch */
 	int			failures;		/* passes running that failed as a whole */
@@ -48,7 +60,8 @@ typedef struct Step
 	FfBatch		batch;
 	List	   *keys;			/* of the batch; in pass_context */
 	const char *key;			/* the one to do alone */
-	FfInt8		next;			/* known where the batch came short */
+	FfInt8		next;			/* what is due next, where the batch came short and looked */
+	bool		looked;
 	bool		failed;			/* before it came to a row */
 } Step;
 
@@ -61,6 +74,7 @@ ff_schedule_init(FfSlot *my_slot)
 	{
 		memset(&schedules[i], 0, sizeof(Schedule));
 		schedules[i].due_at_ms = 0;
+		schedules[i].from_ms = FF_DUE_EVER;
 		schedules[i].run.next_due_at_ms = FF_NEVER_DUE;
 	}
 }
@@ -91,7 +105,10 @@ ff_schedule_read_settings(void)
 void
 ff_schedule_note_due(FfReconciler reconciler, int64 due_at_ms)
 {
-	schedules[reconciler].due_at_ms = Min(schedules[reconciler].due_at_ms, due_at_ms);
+	Schedule   *schedule = &schedules[reconciler];
+
+	schedule->due_at_ms = Min(schedule->due_at_ms, due_at_ms);
+	schedule->from_ms = Min(schedule->from_ms, due_at_ms);
 }
 
 /* The least due instant on the steady clock. */
@@ -175,8 +192,9 @@ apply_batch(void *arg)
 	}
 	else
 		ff_duty_sweep(step->reconciler, batch);
-	if (!batch->more)
-		step->next = ff_duty_next(step->reconciler);
+	step->looked = !batch->more;
+	if (step->looked)
+		step->next = ff_duty_next(step->reconciler, batch->from_ms);
 	return true;
 }
 
@@ -263,6 +281,24 @@ adapt_batch(Schedule *schedule, int32 largest, int64 took_ms)
 	schedule->batch = Max(1, Min(schedule->batch, largest));
 }
 
+/* From when on a pass is to look: nobody tells where there is no shared memory. */
+static int64
+from_when(const Schedule *schedule, int64 interval_ms)
+{
+	int64		pause_ms = Max(interval_ms, schedule->look_took_ms * LOOK_SHARE);
+
+	return slot && ff_steady_ms() < schedule->look_ended_ms + pause_ms ? schedule->from_ms
+		: FF_DUE_EVER;
+}
+
+/* The batch saw what is due next, unless it was told meanwhile of something before. */
+static void
+note_from(Schedule *schedule, const Step *step)
+{
+	if (step->batch.from_ms <= schedule->from_ms)
+		schedule->from_ms = step->next.isset ? step->next.value : step->batch.now_ms;
+}
+
 /* Run one batch; false when the pass is over. */
 static bool
 run_batch(Schedule *schedule, Step *step, int32 largest)
@@ -272,6 +308,7 @@ run_batch(Schedule *schedule, Step *step, int32 largest)
 	FfBatch    *batch = &step->batch;
 	int64		began_ms = ff_steady_ms();
 	int64		passed_over = batch->passed_over;
+	int64		took_ms;
 	char	   *what;
 
 	if (schedule->batch == 0)
@@ -283,9 +320,11 @@ run_batch(Schedule *schedule, Step *step, int32 largest)
 	batch->more = false;
 	step->keys = NIL;
 	step->next = ff_none();
+	step->looked = false;
 	what = psprintf("%s (%d rows)", name, batch->limit);
 	if (!ff_transaction_run(what, apply_batch, step))
 	{
+		step->looked = false;
 		if (ff_extension_gone || ShutdownRequestPending)
 			return false;
 		if (step->keys != NIL && !ff_sqlstate_is_transient(ff_transaction_sqlstate))
@@ -299,7 +338,15 @@ run_batch(Schedule *schedule, Step *step, int32 largest)
 			return false;
 		}
 	}
-	adapt_batch(schedule, largest, ff_steady_ms() - began_ms);
+	took_ms = ff_steady_ms() - began_ms;
+	if (batch->from_ms == FF_DUE_EVER)
+	{
+		schedule->look_ended_ms = ff_steady_ms();
+		schedule->look_took_ms = took_ms;
+	}
+	if (step->looked)
+		note_from(schedule, step);
+	adapt_batch(schedule, largest, took_ms);
 	return batch->more;
 }
 
@@ -349,7 +396,10 @@ void
 ff_schedule_run(FfReconciler reconciler, void (*between) (void))
 {
 	Schedule   *schedule = &schedules[reconciler];
-	Step		step = {.reconciler = reconciler};
+	Step		step = {
+		.reconciler = reconciler,
+		.batch.from_ms = from_when(schedule, settings[reconciler].interval_ms)
+	};
 	int64		began_ms = ff_steady_ms();
 	instr_time	began;
 	instr_time	took;
