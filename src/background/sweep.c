@@ -47,10 +47,7 @@ sweep(void *arg)
 {
 	char		lane_id[FF_LANE_LENGTH + 1];
 
-	for (int i = 0; i < FF_FRONTIER_LANES; i++)
-	{
-		if (!ff_frontier_lane(i, lane_id))
-			continue;
+	for (int i = ff_frontier_lane(0, lane_id); i >= 0; i = ff_frontier_lane(i + 1, lane_id))
 		for (int resumable = 0; resumable <= 1; resumable++)
 		{
 			FfWorkClass class = {.lane_id = lane_id,.resumable = resumable};
@@ -59,7 +56,6 @@ sweep(void *arg)
 				 found = ff_workscan_class(&class, false))
 				sweep_class(&class);
 		}
-	}
 	return true;
 }
 
@@ -68,10 +64,7 @@ is_any_to_be_swept(void)
 {
 	char		lane_id[FF_LANE_LENGTH + 1];
 
-	for (int i = 0; i < FF_FRONTIER_LANES; i++)
-		if (ff_frontier_lane(i, lane_id))
-			return true;
-	return false;
+	return ff_frontier_lane(0, lane_id) >= 0;
 }
 
 void

@@ -103,11 +103,11 @@ take_lock(void)
 static void
 sign_off(int code, Datum arg)
 {
+	ff_frontier_vouch(0);
 	LWLockAcquire(slot->lock, LW_EXCLUSIVE);
 	slot->worker_pid = 0;
 	slot->worker_latch = NULL;
 	slot->worker_due_ms = 0;
-	slot->frontiers.until_ms = 0;
 	LWLockRelease(slot->lock);
 	ff_slot_wake_launcher();
 }

@@ -17,17 +17,14 @@ ff_frontiers_reset(FfFrontiers *frontiers)
 	}
 }
 
-/* Locks them; NULL without shared memory. */
 static FfFrontiers *
 enter(FfSlot *slot)
 {
-	if (slot == NULL)
-		return NULL;
 	LWLockAcquire(slot->lock, LW_EXCLUSIVE);
 	return &slot->frontiers;
 }
 
-/* The same where the worker vouches for them, and else NULL. */
+/* The same where there is shared memory, and the worker vouches for them; else NULL. */
 static FfFrontiers *
 enter_vouched(FfSlot *slot)
 {
@@ -146,7 +143,7 @@ begin(FfFrontiers *all, FfFrontierLane *lane, const FfWorkClass *class)
 	if (!make_room(all, lane))
 	{
 		lane->complete[class->resumable] = false;
-		lane->unknown++;
+		lane->gaps++;
 		return NULL;
 	}
 	number = all->unused;
@@ -177,7 +174,7 @@ begin_lane(FfFrontiers *all, const char *lane_id)
 	strlcpy(lane->lane_id, lane_id, sizeof(lane->lane_id));
 	lane->first = -1;
 	lane->complete[false] = lane->complete[true] = false;
-	lane->unknown++;
+	lane->gaps++;
 	return lane;
 }
 
@@ -192,25 +189,27 @@ use_lane(FfFrontiers *all, const char *lane_id)
 	return lane;
 }
 
-/* NULL: there is none, and all that is known is this place. */
 static FfFrontierLook
-look_at(const FfFrontiers *all, const FfFrontier *frontier, int64 caps_hash, FfPlace passed)
+look_at(const FfFrontiers *all, const FfFrontier *frontier)
 {
-	FfFrontierLook look = {.caps_hash = caps_hash,.number = -1,.passed = passed};
-
-	if (frontier)
-	{
-		look.number = frontier - all->frontiers;
-		look.back_moves = frontier->back_moves;
-		look.passed = frontier->passed;
-	}
-	return look;
+	return (FfFrontierLook) {
+		.caps_hash = frontier->caps_hash,.resumable = frontier->resumable,
+			.number = frontier - all->frontiers,.back_moves = frontier->back_moves,
+			.passed = frontier->passed
+	};
 }
 
-/* Copies of those of a kind. */
+/* Where there is none: all that is known is this place. */
+static FfFrontierLook
+look_at_none(const FfWorkClass *class, FfPlace passed)
+{
+	return (FfFrontierLook) {
+		.caps_hash = class->caps_hash,.resumable = class->resumable,.number = -1,.passed = passed
+	};
+}
+
 static void
-look_at_classes(FfLaneLook *look, const FfFrontiers *all, const FfFrontierLane *lane,
-				bool resumable)
+look_at_classes(FfLaneLook *look, const FfFrontiers *all, const FfFrontierLane *lane)
 {
 	int			room = 0;
 
@@ -218,17 +217,11 @@ look_at_classes(FfLaneLook *look, const FfFrontiers *all, const FfFrontierLane *
 		room++;
 	look->classes = palloc(room * sizeof(FfFrontierLook));
 	for (int i = lane->first; i >= 0; i = all->frontiers[i].next)
-	{
-		const FfFrontier *frontier = &all->frontiers[i];
-
-		if (frontier->resumable == resumable)
-			look->classes[look->nclasses++] =
-				look_at(all, frontier, frontier->caps_hash, frontier->passed);
-	}
+		look->classes[look->nclasses++] = look_at(all, &all->frontiers[i]);
 }
 
 FfLaneLook
-ff_frontier_look_at_lane(const char *lane_id, bool resumable)
+ff_frontier_look_at_lane(const char *lane_id)
 {
 	FfLaneLook	look = {.number = -1};
 	FfSlot	   *slot = ff_slot();
@@ -239,10 +232,9 @@ ff_frontier_look_at_lane(const char *lane_id, bool resumable)
 		return look;
 	lane = use_lane(all, lane_id);
 	look.number = lane - all->lanes;
-	look.unknown = lane->unknown;
-	look.complete = lane->complete[resumable];
-	if (look.complete)
-		look_at_classes(&look, all, lane, resumable);
+	look.gaps = lane->gaps;
+	memcpy(look.complete, lane->complete, sizeof(look.complete));
+	look_at_classes(&look, all, lane);
 	leave(slot);
 	return look;
 }
@@ -256,7 +248,7 @@ ff_frontier_complete(const FfLaneLook *look, const char *lane_id, bool resumable
 	if (look->number < 0)
 		return;
 	lane = &enter(slot)->lanes[look->number];
-	if (lane->unknown == look->unknown && strcmp(lane->lane_id, lane_id) == 0)
+	if (lane->gaps == look->gaps && strcmp(lane->lane_id, lane_id) == 0)
 		lane->complete[resumable] = true;
 	leave(slot);
 }
@@ -266,20 +258,19 @@ ff_frontier_look(const FfWorkClass *class)
 {
 	FfSlot	   *slot = ff_slot();
 	FfFrontiers *all = enter_vouched(slot);
-	FfFrontier *frontier = NULL;
-	FfFrontierLook look;
+	FfFrontierLook look = look_at_none(class, FF_FIRST_PLACE);
+	FfFrontierLane *lane;
+	FfFrontier *frontier;
 
-	if (all)
-	{
-		FfFrontierLane *lane = use_lane(all, class->lane_id);
-
-		frontier = find(all, lane, class);
-		if (frontier == NULL)
-			frontier = begin(all, lane, class);
-	}
-	look = look_at(all, frontier, class->caps_hash, FF_FIRST_PLACE);
-	if (all)
-		leave(slot);
+	if (all == NULL)
+		return look;
+	lane = use_lane(all, class->lane_id);
+	frontier = find(all, lane, class);
+	if (frontier == NULL)
+		frontier = begin(all, lane, class);
+	if (frontier)
+		look = look_at(all, frontier);
+	leave(slot);
 	return look;
 }
 
@@ -289,10 +280,14 @@ ff_frontier_peek(const FfWorkClass *class)
 	FfSlot	   *slot = ff_slot();
 	FfFrontiers *all = enter(slot);
 	FfFrontierLane *lane = find_lane(all, class->lane_id);
+	FfFrontier *frontier = lane ? find(all, lane, class) : NULL;
 	FfFrontierLook look;
 
-	look = look_at(all, lane ? find(all, lane, class) : NULL, class->caps_hash,
-				   lane && lane->complete[class->resumable] ? FF_LAST_PLACE : FF_FIRST_PLACE);
+	if (frontier)
+		look = look_at(all, frontier);
+	else
+		look = look_at_none(class, lane && lane->complete[class->resumable] ? FF_LAST_PLACE
+							: FF_FIRST_PLACE);
 	leave(slot);
 	return look;
 }
@@ -336,18 +331,12 @@ ff_frontier_advance(const FfFrontierLook *look, const FfWorkClass *class,
 }
 
 void
-ff_frontier_move_back(const FfWorkClass *class, const FfPlace *place)
+ff_frontier_move_back(FfFrontiers *all, const FfWorkClass *class, const FfPlace *place)
 {
 	FfPlace		to = ff_place_before(*place);
-	FfSlot	   *slot = ff_slot();
-	FfFrontiers *all = enter(slot);
-	FfFrontierLane *lane;
-	FfFrontier *frontier;
+	FfFrontierLane *lane = find_lane(all, class->lane_id);
+	FfFrontier *frontier = lane ? find(all, lane, class) : NULL;
 
-	if (all == NULL)
-		return;
-	lane = find_lane(all, class->lane_id);
-	frontier = lane ? find(all, lane, class) : NULL;
 	if (frontier)
 	{
 		frontier->moved_back[frontier->back_moves++ % FF_FRONTIER_MOVES] = to;
@@ -356,18 +345,20 @@ ff_frontier_move_back(const FfWorkClass *class, const FfPlace *place)
 	}
 	else if (lane)
 		(void) begin(all, lane, class);
-	leave(slot);
 }
 
-bool
+int
 ff_frontier_lane(int number, char lane_id[FF_LANE_LENGTH + 1])
 {
 	FfSlot	   *slot = ff_slot();
 	FfFrontiers *all = enter(slot);
 
-	strlcpy(lane_id, all->lanes[number].lane_id, sizeof(all->lanes[number].lane_id));
+	while (number < FF_FRONTIER_LANES && all->lanes[number].lane_id[0] == '\0')
+		number++;
+	if (number < FF_FRONTIER_LANES)
+		strlcpy(lane_id, all->lanes[number].lane_id, FF_LANE_LENGTH + 1);
 	leave(slot);
-	return lane_id[0] != '\0';
+	return number < FF_FRONTIER_LANES ? number : -1;
 }
 
 void

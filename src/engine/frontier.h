@@ -57,7 +57,7 @@ typedef struct FfFrontierLane
 	char		lane_id[FF_LANE_LENGTH + 1];	/* empty: unused */
 	int			first;			/* of its frontiers; -1: it has none */
 	bool		complete[2];	/* all its classes are known, fresh and resumable */
-	int64		unknown;		/* classes that found no room, ever, over all lanes that this one has been */
+	int64		gaps;			/* raised where the frontiers may no longer be of all classes looked at */
 	int64		used;			/* by a count of uses */
 } FfFrontierLane;
 
@@ -77,31 +77,32 @@ extern void ff_frontiers_reset(FfFrontiers *frontiers);
 typedef struct FfFrontierLook
 {
 	int64		caps_hash;
+	bool		resumable;
 	int			number;			/* -1: there is none */
 	int64		back_moves;
 	FfPlace		passed;			/* begin behind this */
 } FfFrontierLook;
 
-/* A look at those of all classes of a lane, fresh or resumable, that are known. */
+/* A look at those of all classes of a lane that are known. */
 typedef struct FfLaneLook
 {
-	bool		complete;		/* no other class has work */
-	int			number;			/* of the lane; -1: it has none */
-	int64		unknown;
+	bool		complete[2];	/* no other class has work, fresh and resumable */
+	int			number;			/* of the lane; -1: it is not kept */
+	int64		gaps;
 	int			nclasses;
-	FfFrontierLook *classes;	/* palloc'd, where they are complete */
+	FfFrontierLook *classes;	/* palloc'd */
 } FfLaneLook;
 
-extern FfLaneLook ff_frontier_look_at_lane(const char *lane_id, bool resumable);
+extern FfLaneLook ff_frontier_look_at_lane(const char *lane_id);
 
-/* Since this look every class was looked at that the index has. */
+/*
+ * After this look ff_frontier_look was called for every class that the index has
+ * for fresh, or for resumable, work: from now on no other need be asked for.
+ */
 extern void ff_frontier_complete(const FfLaneLook *look, const char *lane_id, bool resumable);
 
 /* Notes the class where it is not known yet. */
 extern FfFrontierLook ff_frontier_look(const FfWorkClass *class);
-
-/* For the sweep: as claims see it now; a class of no work is passed to the end. */
-extern FfFrontierLook ff_frontier_peek(const FfWorkClass *class);
 
 /*
  * The first live row, by a snapshot younger than the look, is at this place, or
@@ -111,13 +112,22 @@ extern FfFrontierLook ff_frontier_peek(const FfWorkClass *class);
 extern void ff_frontier_advance(const FfFrontierLook *look, const FfWorkClass *class,
 								const FfPlace *first_live);
 
-/* Work became claimable at this place: after the commit. */
-extern void ff_frontier_move_back(const FfWorkClass *class, const FfPlace *place);
+/* Work became claimable at this place: after the commit, by one who holds the slot's lock. */
+extern void ff_frontier_move_back(FfFrontiers *frontiers, const FfWorkClass *class,
+								  const FfPlace *place);
 
-/* For the sweep: a copy of the id of the lane of this number; false where there is none. */
-extern bool ff_frontier_lane(int number, char lane_id[FF_LANE_LENGTH + 1]);
+/* The next three are the worker's, which has a slot. */
 
-/* All lanes were swept, and will be again before this instant of the steady clock. */
+/* The number of the first lane from this number on, with a copy of its id; -1: there is none. */
+extern int	ff_frontier_lane(int number, char lane_id[FF_LANE_LENGTH + 1]);
+
+/*
+ * Without noting the class, vouched for or not; one that is not there is passed
+ * to the end where all classes are known, and else not at all.
+ */
+extern FfFrontierLook ff_frontier_peek(const FfWorkClass *class);
+
+/* All lanes were swept, and will be again before this instant of the steady clock; 0: they will not. */
 extern void ff_frontier_vouch(int64 until_ms);
 
 #endif							/* FF_FRONTIER_H */

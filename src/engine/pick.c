@@ -22,12 +22,12 @@
 #include "engine/workscan.h"
 
 /* The claimable work of one capability class, fresh or resumable. */
-typedef struct Class
+typedef struct Source
 {
 	FfWorkScan	scan;
 	bool		laid_aside;		/* at its row, with the scan ended */
 	bool		exhausted;
-} Class;
+} Source;
 
 /* Scans held open at a time: where there are more classes the others are laid aside at their first row. */
 #define MAX_SCANS 16
@@ -35,12 +35,11 @@ typedef struct Class
 struct FfPick
 {
 	const char *lane_id;
-	Datum		lane;			/* the same as text */
 	ArrayType  *capabilities;
 	int			wanted;
 	int64		now_ms;
-	Class	   *classes;
-	int			nclasses;
+	Source	   *sources;
+	int			nsources;
 	bool		wrote;
 };
 
@@ -60,7 +59,7 @@ static void
 promote_resumable(FfPick *pick)
 {
 	FfBound		due[] = {
-		FF_BOUND(1, BTEqualStrategyNumber, pick->lane),
+		FF_BOUND(1, BTEqualStrategyNumber, CStringGetTextDatum(pick->lane_id)),
 		FF_BOUND(2, BTLessEqualStrategyNumber, Int64GetDatum(pick->now_ms)),
 	};
 	FfScan	   *scan = ff_scan_begin(&resumable_later, due, lengthof(due), ForwardScanDirection);
@@ -98,11 +97,11 @@ tokens_of(const FfRow *row)
 
 /* To the next row that is worth locking, from this one on. */
 static void
-seek(const FfPick *pick, Class *class, bool found)
+seek(const FfPick *pick, Source *source, bool has_row)
 {
-	while (found && is_overdue(pick, ff_row_maybe_int8(&class->scan.row, FF_CORE_DEADLINE)))
-		found = ff_workscan_next(&class->scan);
-	class->exhausted = !found;
+	while (has_row && is_overdue(pick, ff_row_maybe_int8(&source->scan.row, FF_CORE_DEADLINE)))
+		has_row = ff_workscan_next(&source->scan);
+	source->exhausted = !has_row;
 }
 
 /* Behind the frontier, or where this transaction has itself made earlier work claimable. */
@@ -122,84 +121,62 @@ begin_place(const FfFrontierLook *look, const FfWorkClass *class)
  * taken may be had again, so that it must not move the frontier past it.
  */
 static void
-begin_class(const FfPick *pick, Class *class, const FfWorkClass *is, const FfFrontierLook *look)
+begin_source(const FfPick *pick, Source *source, const FfWorkClass *class, const FfFrontierLook *look)
 {
-	FfPlace		place = begin_place(look, is);
+	FfPlace		place = begin_place(look, class);
 	FfPlace		first;
 	bool		found;
 
-	class->exhausted = true;
-	if (ff_place_is_last(&place) || !ff_requirement_may_match(is->caps_hash, pick->capabilities))
+	source->exhausted = true;
+	if (ff_place_is_last(&place) || !ff_requirement_may_match(class->caps_hash, pick->capabilities))
 		return;
-	found = ff_workscan_begin(&class->scan, is, &place);
+	found = ff_workscan_begin(&source->scan, class, &place);
 	if (found)
-		first = ff_workscan_place(&class->scan);
+		first = ff_workscan_place(&source->scan);
 	if (!IsolationUsesXactSnapshot() && !TransactionIdIsValid(GetTopTransactionIdIfAny()))
-		ff_frontier_advance(look, is, found ? &first : NULL);
+		ff_frontier_advance(look, class, found ? &first : NULL);
 	if (found)
 	{
-		ff_requirement_learn(is->caps_hash, tokens_of(&class->scan.row));
-		if (ff_requirement_may_match(is->caps_hash, pick->capabilities))
-			seek(pick, class, true);
+		ff_requirement_learn(class->caps_hash, tokens_of(&source->scan.row));
+		if (ff_requirement_may_match(class->caps_hash, pick->capabilities))
+			seek(pick, source, true);
 		else
-			ff_workscan_end(&class->scan);
+			ff_workscan_end(&source->scan);
 	}
 }
 
 static void
-add_class(FfPick *pick, const FfWorkClass *is, const FfFrontierLook *look)
+add_class(FfPick *pick, const FfWorkClass *class, const FfFrontierLook *look)
 {
-	Class		class = {.laid_aside = pick->nclasses >= MAX_SCANS};
+	Source		source = {.laid_aside = pick->nsources >= MAX_SCANS};
 
-	begin_class(pick, &class, is, look);
-	if (class.exhausted)
+	begin_source(pick, &source, class, look);
+	if (source.exhausted)
 		return;
-	if (class.laid_aside)
-		ff_workscan_end(&class.scan);
-	pick->classes = pick->classes
-		? repalloc(pick->classes, (pick->nclasses + 1) * sizeof(Class)) : palloc(sizeof(Class));
-	pick->classes[pick->nclasses++] = class;
+	if (source.laid_aside)
+		ff_workscan_end(&source.scan);
+	pick->sources = pick->sources
+		? repalloc(pick->sources, (pick->nsources + 1) * sizeof(Source)) : palloc(sizeof(Source));
+	pick->sources[pick->nsources++] = source;
 }
 
-static bool
-is_known(const FfLaneLook *lane, int64 caps_hash)
-{
-	for (int i = 0; i < lane->nclasses; i++)
-		if (lane->classes[i].caps_hash == caps_hash)
-			return true;
-	return false;
-}
-
-/* Add the classes that are known, and those that this transaction alone knows of. */
+/*
+ * Add the lane's classes of fresh or resumable work. Of work that this very
+ * transaction has made claimable nobody knows yet.
+ */
 static void
-add_known_classes(FfPick *pick, FfWorkClass *class, const FfLaneLook *lane)
-{
-	FfFrontierLook mine = {.number = -1,.passed = FF_LAST_PLACE};
-	ListCell   *cell;
-
-	for (int i = 0; i < lane->nclasses; i++)
-	{
-		class->caps_hash = lane->classes[i].caps_hash;
-		add_class(pick, class, &lane->classes[i]);
-	}
-	foreach(cell, ff_wake_owed_classes(class))
-	{
-		class->caps_hash = *(int64 *) lfirst(cell);
-		if (!is_known(lane, class->caps_hash))
-			add_class(pick, class, &mine);
-	}
-}
-
-/* Add the lane's classes of fresh or resumable work. */
-static void
-add_classes(FfPick *pick, bool resumable)
+add_classes(FfPick *pick, const FfLaneLook *lane, bool resumable)
 {
 	FfWorkClass class = {.lane_id = pick->lane_id,.resumable = resumable};
-	FfLaneLook	lane = ff_frontier_look_at_lane(pick->lane_id, resumable);
 
-	if (lane.complete)
+	if (lane->complete[resumable] && !ff_wake_owes_lane(pick->lane_id))
 	{
-		add_known_classes(pick, &class, &lane);
+		for (int i = 0; i < lane->nclasses; i++)
+			if (lane->classes[i].resumable == resumable)
+			{
+				class.caps_hash = lane->classes[i].caps_hash;
+				add_class(pick, &class, &lane->classes[i]);
+			}
 		return;
 	}
 	for (bool found = ff_workscan_class(&class, true); found; found = ff_workscan_class(&class, false))
@@ -208,7 +185,7 @@ add_classes(FfPick *pick, bool resumable)
 
 		add_class(pick, &class, &look);
 	}
-	ff_frontier_complete(&lane, pick->lane_id, resumable);
+	ff_frontier_complete(lane, pick->lane_id, resumable);
 }
 
 FfPick *
@@ -216,25 +193,26 @@ ff_pick_begin(const char *lane_id, ArrayType *capabilities, bool include_resumab
 			  int wanted, int64 now_ms)
 {
 	FfPick	   *pick = palloc0(sizeof(FfPick));
+	FfLaneLook	lane;
 
 	pick->lane_id = lane_id;
-	pick->lane = CStringGetTextDatum(lane_id);
 	pick->capabilities = capabilities;
 	pick->wanted = wanted;
 	pick->now_ms = now_ms;
 	if (!ff_lane_is_open(lane_id))
 		return pick;
+	lane = ff_frontier_look_at_lane(lane_id);
 	if (include_resumable)
 	{
 		promote_resumable(pick);
-		add_classes(pick, true);
+		add_classes(pick, &lane, true);
 	}
-	add_classes(pick, false);
+	add_classes(pick, &lane, false);
 	return pick;
 }
 
 static bool
-comes_before(const Class *a, const Class *b)
+comes_before(const Source *a, const Source *b)
 {
 	FfPlace		place = ff_workscan_place(&a->scan);
 	FfPlace		other = ff_workscan_place(&b->scan);
@@ -242,18 +220,18 @@ comes_before(const Class *a, const Class *b)
 	return ff_place_compare(&place, &other) < 0;
 }
 
-/* The class whose next row comes first; NULL when all are exhausted. */
-static Class *
-first_class(FfPick *pick)
+/* The source whose next row comes first; NULL when all are exhausted. */
+static Source *
+first_source(FfPick *pick)
 {
-	Class	   *first = NULL;
+	Source	   *first = NULL;
 
-	for (int i = 0; i < pick->nclasses; i++)
+	for (int i = 0; i < pick->nsources; i++)
 	{
-		Class	   *class = &pick->classes[i];
+		Source	   *source = &pick->sources[i];
 
-		if (!class->exhausted && (first == NULL || comes_before(class, first)))
-			first = class;
+		if (!source->exhausted && (first == NULL || comes_before(source, first)))
+			first = source;
 	}
 	return first;
 }
@@ -268,11 +246,11 @@ candidate_of(const FfRow *row, FfCandidate *candidate)
 
 /* What is true of all rows in the index of the class: a row may have changed before it was locked. */
 static bool
-is_claimable(const Class *class, const FfCore *core)
+is_claimable(const Source *source, const FfCore *core)
 {
 	if (core->eligibility != FF_ELIGIBLE_NOW)
 		return false;
-	if (class->scan.class.resumable)
+	if (source->scan.class.resumable)
 		return core->public_state == FF_PUBLIC_RESUMABLE;
 	return core->phase == FF_RUNNABLE && core->ownership == FF_UNOWNED &&
 		core->public_state != FF_PUBLIC_RESUMABLE;
@@ -280,11 +258,11 @@ is_claimable(const Class *class, const FfCore *core)
 
 /* Whether this locked row may be handed out; a withheld one is taken out of the way. */
 static bool
-may_be_claimed(FfPick *pick, const Class *class, FfCandidate *candidate)
+may_be_claimed(FfPick *pick, const Source *source, FfCandidate *candidate)
 {
 	FfMove		move = {.now_ms = pick->now_ms,.reason = FF_PAUSED_BY_FLOW_CANCEL};
 
-	if (!is_claimable(class, &candidate->core) ||
+	if (!is_claimable(source, &candidate->core) ||
 		is_overdue(pick, candidate->core.deadline_at_ms) ||
 		!ff_capabilities_match(candidate->required_capabilities, pick->capabilities))
 		return false;
@@ -295,40 +273,57 @@ may_be_claimed(FfPick *pick, const Class *class, FfCandidate *candidate)
 	return false;
 }
 
-/* Go on with a class that was laid aside; its row may be another one by now. */
+/* Go on with a source that was laid aside; its row may be another one by now. */
 static void
-take_up(const FfPick *pick, Class *class)
+take_up(const FfPick *pick, Source *source)
 {
-	FfPlace		place = ff_place_before(ff_workscan_place(&class->scan));
+	FfPlace		place = ff_place_before(ff_workscan_place(&source->scan));
 
-	class->laid_aside = false;
-	seek(pick, class, ff_workscan_begin(&class->scan, &class->scan.class, &place));
+	source->laid_aside = false;
+	seek(pick, source, ff_workscan_begin(&source->scan, &source->scan.class, &place));
+}
+
+/* Lock the row that the source is at; false if it is not to be handed out. */
+static bool
+take_row(FfPick *pick, Source *source, FfCandidate *candidate)
+{
+	if (!ff_workscan_lock(&source->scan))
+		return false;
+	candidate_of(&source->scan.row, candidate);
+	return may_be_claimed(pick, source, candidate);
+}
+
+static void
+end_scans(FfPick *pick)
+{
+	for (int i = 0; i < pick->nsources; i++)
+		ff_workscan_end(&pick->sources[i].scan);
 }
 
 bool
 ff_pick_next(FfPick *pick, FfCandidate *candidate)
 {
-	bool		found = false;
-	Class	   *class;
+	Source	   *source;
 
-	while (!found && pick->wanted > 0 && (class = first_class(pick)) != NULL)
+	while (pick->wanted > 0 && (source = first_source(pick)) != NULL)
 	{
-		if (class->laid_aside)
+		bool		found;
+
+		if (source->laid_aside)
 		{
-			take_up(pick, class);
+			take_up(pick, source);
 			continue;
 		}
-		if (ff_workscan_lock(&class->scan))
-		{
-			candidate_of(&class->scan.row, candidate);
-			found = may_be_claimed(pick, class, candidate);
-		}
-		seek(pick, class, ff_workscan_next(&class->scan));
+		found = take_row(pick, source, candidate);
+		/* what comes after the last one is not looked at */
+		if (found && --pick->wanted == 0)
+			end_scans(pick);
+		else
+			seek(pick, source, ff_workscan_next(&source->scan));
+		if (found)
+			return true;
 	}
-	if (found && --pick->wanted == 0)
-		for (int i = 0; i < pick->nclasses; i++)
-			ff_workscan_end(&pick->classes[i].scan);
-	return found;
+	return false;
 }
 
 bool

@@ -5,6 +5,7 @@
 
 #include "access/xact.h"
 #include "commands/async.h"
+#include "nodes/pg_list.h"
 #include "utils/memutils.h"
 
 #include "base/setting.h"
@@ -94,17 +95,26 @@ ff_wake_outbox(FfOutbox outbox, int64 event_id)
 	ff_wake_count(FF_COUNT_EVENTS_COMPLETION + outbox - 1, 1);
 }
 
-static void
-add_lane(Owed *level, const char *lane_id, bool copy)
+static bool
+has_lane(const Owed *level, const char *lane_id)
 {
-	MemoryContext old;
 	ListCell   *cell;
 
 	foreach(cell, level->lanes)
 	{
 		if (strcmp(lfirst(cell), lane_id) == 0)
-			return;
+			return true;
 	}
+	return false;
+}
+
+static void
+add_lane(Owed *level, const char *lane_id, bool copy)
+{
+	MemoryContext old;
+
+	if (has_lane(level, lane_id))
+		return;
 	old = MemoryContextSwitchTo(level->memory);
 	level->lanes = lappend(level->lanes, copy ? pstrdup(lane_id) : unconstify(char *, lane_id));
 	MemoryContextSwitchTo(old);
@@ -114,6 +124,15 @@ void
 ff_wake_lane(const char *lane_id)
 {
 	add_lane(current(), lane_id, true);
+}
+
+bool
+ff_wake_owes_lane(const char *lane_id)
+{
+	for (const Owed *level = owed; level; level = level->outer)
+		if (has_lane(level, lane_id))
+			return true;
+	return false;
 }
 
 static Work *
@@ -175,41 +194,6 @@ ff_wake_owes_work(const FfWorkClass *class, FfPlace *first)
 		owes |= work != NULL;
 	}
 	return owes;
-}
-
-static bool
-is_listed(const List *hashes, int64 caps_hash)
-{
-	ListCell   *cell;
-
-	foreach(cell, hashes)
-	{
-		if (*(int64 *) lfirst(cell) == caps_hash)
-			return true;
-	}
-	return false;
-}
-
-List *
-ff_wake_owed_classes(const FfWorkClass *like)
-{
-	List	   *hashes = NIL;
-
-	for (const Owed *level = owed; level; level = level->outer)
-	{
-		ListCell   *cell;
-
-		foreach(cell, level->works)
-		{
-			Work	   *work = lfirst(cell);
-
-			if (work->class.resumable == like->resumable &&
-				strcmp(work->class.lane_id, like->lane_id) == 0 &&
-				!is_listed(hashes, work->class.caps_hash))
-				hashes = lappend(hashes, &work->class.caps_hash);
-		}
-	}
-	return hashes;
 }
 
 static void
@@ -332,13 +316,44 @@ broadcast(FfSlot *slot)
 		ConditionVariableBroadcast(ff_slot_lane_changed(slot, lfirst(cell)));
 }
 
+static bool
+owes_news(void)
+{
+	for (int i = 1; i <= FF_OUTBOXES; i++)
+		if (owed->outboxes[i].event_id != 0)
+			return true;
+	return owed->lanes != NIL || owed->any_due || owed->settings;
+}
+
+/* What is shared, at once; the latch to be set, or NULL. */
+static Latch *
+mark(FfSlot *slot)
+{
+	bool		due;
+	bool		news;
+	Latch	   *latch;
+	ListCell   *cell;
+
+	LWLockAcquire(slot->lock, LW_EXCLUSIVE);
+	foreach(cell, owed->works)
+	{
+		Work	   *work = lfirst(cell);
+
+		ff_frontier_move_back(&slot->frontiers, &work->class, &work->first);
+	}
+	due = mark_due(slot);
+	news = mark_news(slot);
+	latch = due || news ? slot->worker_latch : NULL;
+	LWLockRelease(slot->lock);
+	return latch;
+}
+
 /* The commit is done: allocates nothing, cannot fail. */
 static void
 settle(void)
 {
 	FfSlot	   *slot = ff_slot();
 	Latch	   *latch = NULL;
-	ListCell   *cell;
 
 	if (slot == NULL)
 		return;
@@ -346,25 +361,9 @@ settle(void)
 		if (owed->counts[i] != 0)
 			pg_atomic_fetch_add_u64(&slot->counters[i], owed->counts[i]);
 
-	/* first of all: whoever is told of the work below is to find it */
-	foreach(cell, owed->works)
-	{
-		Work	   *work = lfirst(cell);
-
-		ff_frontier_move_back(&work->class, &work->first);
-	}
-	if (!notified || owed->any_due || owed->settings)
-	{
-		bool		due;
-		bool		news;
-
-		LWLockAcquire(slot->lock, LW_EXCLUSIVE);
-		due = mark_due(slot);
-		news = mark_news(slot);
-		if (due || news)
-			latch = slot->worker_latch;
-		LWLockRelease(slot->lock);
-	}
+	/* first of all: whoever is told of work below is to find it */
+	if (owes_news())
+		latch = mark(slot);
 	if (latch)
 		SetLatch(latch);
 	broadcast(slot);

@@ -15,8 +15,6 @@
 
 #include "base/compat.h"
 
-#include "nodes/pg_list.h"
-
 #include "engine/counter.h"
 #include "engine/frontier.h"
 #include "engine/outbox.h"
@@ -37,8 +35,8 @@ extern void ff_wake_work(const FfWorkClass *class, const FfPlace *place);
  */
 extern bool ff_wake_owes_work(const FfWorkClass *class, FfPlace *first);
 
-/* The hashes (int64 *) of the classes that it owes work of, in the lane of this one and as fresh or resumable as this. */
-extern List *ff_wake_owed_classes(const FfWorkClass *like);
+/* True where it owes news of this lane, such as that of work. */
+extern bool ff_wake_owes_lane(const char *lane_id);
 
 /* A reconciler will have something to do at this instant. */
 extern void ff_wake_due(FfReconciler reconciler, int64 due_at_ms);
