@@ -1,11 +1,10 @@
 /*
  * duty.h - what each reconciler does, and one batch of it.
  *
- * A reconciler either works row by row: `due` selects the keys of what is due,
- * oldest first, and `apply` locks what one key names (SKIP LOCKED), looks again
- * under the lock and applies the effect; or as a whole, by `sweep`. `next` gives
- * the least instant at which something is due. One without `due` and `sweep`
- * belongs to a family that is not built yet.
+ * A reconciler either works row by row: `select` (or `choose`) gives the keys of
+ * what is due, oldest first, and `apply` locks what one key names (SKIP LOCKED),
+ * looks again under the lock and applies the effect; or as a whole, by `sweep`.
+ * `next` gives the least instant at which something is due.
  */
 #ifndef FF_DUTY_H
 #define FF_DUTY_H

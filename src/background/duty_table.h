@@ -46,8 +46,7 @@ typedef struct FfDuty
 
 /*
  * The key of a row of partition_key, execution_id and, where one execution has
- * several, a text;
- * and back: the text, NULL if there is none.
+ * several, a text; and back: the text, NULL if there is none.
  */
 extern char *ff_duty_execution_key(const FfRow *row);
 extern const char *ff_duty_key_execution(const char *key, FfExecutionId *id);

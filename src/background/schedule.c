@@ -60,8 +60,7 @@ typedef struct Step
 	FfBatch		batch;
 	List	   *keys;			/* of the batch; in pass_context */
 	const char *key;			/* the one to do alone */
-	FfInt8		next;			/* what is due next, where the batch came short and looked */
-	bool		looked;
+	FfInt8		next;			/* what is due next, where the batch came short */
 	bool		failed;			/* before it came to a row */
 } Step;
 
@@ -192,8 +191,7 @@ apply_batch(void *arg)
 	}
 	else
 		ff_duty_sweep(step->reconciler, batch);
-	step->looked = !batch->more;
-	if (step->looked)
+	if (!batch->more)
 		step->next = ff_duty_next(step->reconciler, batch->from_ms);
 	return true;
 }
@@ -291,25 +289,18 @@ from_when(const Schedule *schedule, int64 interval_ms)
 		: FF_DUE_EVER;
 }
 
-/* The batch saw what is due next, unless it was told meanwhile of something before. */
+/* A batch that came short has seen what is due next; unless somebody told of something before that. */
 static void
 note_from(Schedule *schedule, const Step *step)
 {
-	if (step->batch.from_ms <= schedule->from_ms)
+	if (!step->batch.more && step->batch.from_ms <= schedule->from_ms)
 		schedule->from_ms = step->next.isset ? step->next.value : step->batch.now_ms;
 }
 
-/* Run one batch; false when the pass is over. */
-static bool
-run_batch(Schedule *schedule, Step *step, int32 largest)
+static void
+begin_batch(Schedule *schedule, Step *step, int32 largest)
 {
-	FfReconciler reconciler = step->reconciler;
-	const char *name = ff_reconciler_defaults[reconciler].name;
 	FfBatch    *batch = &step->batch;
-	int64		began_ms = ff_steady_ms();
-	int64		passed_over = batch->passed_over;
-	int64		took_ms;
-	char	   *what;
 
 	if (schedule->batch == 0)
 		schedule->batch = Max(1, largest / 10);
@@ -320,32 +311,48 @@ run_batch(Schedule *schedule, Step *step, int32 largest)
 	batch->more = false;
 	step->keys = NIL;
 	step->next = ff_none();
-	step->looked = false;
-	what = psprintf("%s (%d rows)", name, batch->limit);
-	if (!ff_transaction_run(what, apply_batch, step))
+}
+
+/* What is left to do of a batch that raised; false when the pass is over. */
+static bool
+rescue_batch(Step *step, const char *what, int64 passed_over)
+{
+	step->next = ff_none();
+	if (ff_extension_gone || ShutdownRequestPending ||
+		ff_sqlstate_is_transient(ff_transaction_sqlstate))
+		return false;
+	if (step->keys == NIL)
 	{
-		step->looked = false;
-		if (ff_extension_gone || ShutdownRequestPending)
-			return false;
-		if (step->keys != NIL && !ff_sqlstate_is_transient(ff_transaction_sqlstate))
-			apply_one_by_one(step, what, passed_over);
-		else if (ff_sqlstate_is_transient(ff_transaction_sqlstate))
-			return false;
-		else
-		{
-			batch->errors++;
-			step->failed = true;
-			return false;
-		}
+		step->batch.errors++;
+		step->failed = true;
+		return false;
 	}
+	apply_one_by_one(step, what, passed_over);
+	return true;
+}
+
+/* Run one batch; false when the pass is over. */
+static bool
+run_batch(Schedule *schedule, Step *step, int32 largest)
+{
+	FfBatch    *batch = &step->batch;
+	int64		began_ms = ff_steady_ms();
+	int64		passed_over = batch->passed_over;
+	int64		took_ms;
+	char	   *what;
+
+	begin_batch(schedule, step, largest);
+	what = psprintf("%s (%d rows)", ff_reconciler_defaults[step->reconciler].name, batch->limit);
+	if (ff_transaction_run(what, apply_batch, step))
+		note_from(schedule, step);
+	else if (!rescue_batch(step, what, passed_over))
+		return false;
 	took_ms = ff_steady_ms() - began_ms;
 	if (batch->from_ms == FF_DUE_EVER)
 	{
 		schedule->look_ended_ms = ff_steady_ms();
 		schedule->look_took_ms = took_ms;
 	}
-	if (step->looked)
-		note_from(schedule, step);
 	adapt_batch(schedule, largest, took_ms);
 	return batch->more;
 }

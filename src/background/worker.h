@@ -1,6 +1,6 @@
 /*
  * worker.h - the background worker: one process for each database that has the
- * extension, which notifies listeners and runs the reconcilers.
+ * extension, which notifies listeners, runs the reconcilers and sweeps the lanes.
  */
 #ifndef FF_WORKER_H
 #define FF_WORKER_H

@@ -19,8 +19,9 @@ extern int64 ff_now_ms(void);
 extern int64 ff_real_ms(void);
 
 /*
- * Milliseconds of a clock that nobody sets, from some beginning: for intervals
- * and delays of the background processes, and for waits.
+ * Milliseconds of a clock that nobody sets, from a beginning that all processes
+ * share: for intervals and delays of the background processes, for waits, and
+ * for what shared memory holds for a time.
  */
 extern int64 ff_steady_ms(void);
 

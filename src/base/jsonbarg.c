@@ -19,7 +19,7 @@ typedef struct Frame
 {
 	struct Frame *parent;
 	int			depth;
-	const FfJsonShape *shape;	/* ARRAY, MAP, OBJECT or TAGGED */
+	const FfJsonShape *shape;	/* ARRAY, OBJECT or TAGGED */
 	const char *tag;			/* the key that selected this shape of a VARIANT */
 	JsonbIterator *iterator;
 	uint64		seen;			/* fields of an OBJECT that are there */
@@ -161,7 +161,6 @@ append_expectation(StringInfo out, const FfJsonShape *shape)
 		case FF_JSON_IS_ARRAY:
 			appendStringInfoString(out, "an array");
 			break;
-		case FF_JSON_IS_MAP:
 		case FF_JSON_IS_OBJECT:
 		case FF_JSON_IS_VARIANT:
 			appendStringInfoString(out, "an object");
@@ -330,10 +329,8 @@ check_value(Check *check, const FfJsonShape *shape, const JsonbValue *value)
 	switch (type)
 	{
 		case FF_JSON_IS_ARRAY:
-		case FF_JSON_IS_MAP:
 			if (JsonContainerSize(container) > shape->max)
-				fail(check, psprintf("must have at most " INT64_FORMAT " %s", shape->max,
-									 type == FF_JSON_IS_ARRAY ? "elements" : "keys"));
+				fail(check, psprintf("must have at most " INT64_FORMAT " elements", shape->max));
 			push_frame(check, shape, NULL, container);
 			break;
 		case FF_JSON_IS_TAGGED:
@@ -415,10 +412,7 @@ check_next(Check *check)
 		case WJB_KEY:
 			set_step(frame, value.val.string.val, value.val.string.len);
 			(void) JsonbIteratorNext(&frame->iterator, &value, true);
-			if (frame->shape->type == FF_JSON_IS_MAP)
-				check_value(check, frame->shape->element, &value);
-			else
-				check_field(check, &value);
+			check_field(check, &value);
 			break;
 		default:
 			pop_frame(check);

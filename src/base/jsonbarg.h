@@ -42,7 +42,6 @@ typedef enum FfJsonType
 	FF_JSON_IS_WORD,			/* one of words */
 	FF_JSON_IS_UUID,			/* a string of 36 characters, 8-4-4-4-12 */
 	FF_JSON_IS_ARRAY,			/* at most max values of shape element */
-	FF_JSON_IS_MAP,				/* an object: at most max keys of any name, values of shape element */
 	FF_JSON_IS_OBJECT,			/* an object of these fields */
 	FF_JSON_IS_TAGGED,			/* {"Name": value}, one of the fields; or a bare string, one of words */
 	FF_JSON_IS_VARIANT			/* an object whose string field tag names one of the fields: the
@@ -80,7 +79,6 @@ typedef struct FfJsonField
 #define FF_JSON_WORD(list)		{.type = FF_JSON_IS_WORD, .words = (list), .nwords = lengthof(list)}
 #define FF_JSON_UUID			{.type = FF_JSON_IS_UUID}
 #define FF_JSON_ARRAY(most, each) {.type = FF_JSON_IS_ARRAY, .max = (most), .element = (each)}
-#define FF_JSON_MAP(most, each)	{.type = FF_JSON_IS_MAP, .max = (most), .element = (each)}
 #define FF_JSON_OBJECT(table)	{.type = FF_JSON_IS_OBJECT, .fields = (table), .nfields = lengthof(table)}
 #define FF_JSON_TAGGED(table) \
 	{.type = FF_JSON_IS_TAGGED, .fields = (table), .nfields = lengthof(table)}

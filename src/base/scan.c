@@ -27,7 +27,6 @@ struct FfScan
 	TupleTableSlot *slot;
 	HeapTuple	tuple;			/* what was read, to be freed with the next step; or NULL */
 	FfRow		row;			/* likewise */
-	ScanDirection direction;
 	int			nkeys;
 	ScanKeyData keys[INDEX_MAX_KEYS];
 	ScanKeyData members[2];		/* of the one key that compares rows */
@@ -57,7 +56,7 @@ set_key(FfScan *scan, ScanKey key, int flags, const FfBound *bound, FmgrInfo *fu
 								   bound->value);
 }
 
-/* (a, b) < (c, d): a key of its own kind, whose members compare by the index's order. */
+/* (a, b) > (c, d): a key of its own kind, whose members compare by the index's order. */
 static void
 set_row_key(FfScan *scan, ScanKey key, const FfBound *bounds)
 {
@@ -87,15 +86,13 @@ check_index_serves(Relation index)
 }
 
 FfScan *
-ff_scan_open(FfTableState *state, Relation relation, const FfBound *bounds, int nbounds,
-			 int direction)
+ff_scan_open(FfTableState *state, Relation relation, const FfBound *bounds, int nbounds)
 {
 	FfScan	   *scan = palloc(sizeof(FfScan));
 
 	scan->state = state;
 	scan->relation = relation;
 	scan->tuple = NULL;
-	scan->direction = direction;
 	scan->nkeys = 0;
 	scan->index = index_open(state->index, RowExclusiveLock);
 	check_index_serves(scan->index);
@@ -126,7 +123,7 @@ ff_scan_step(FfScan *scan)
 		heap_freetuple(scan->tuple);
 		scan->tuple = NULL;
 	}
-	return index_getnext_slot(scan->scan, scan->direction, scan->slot);
+	return index_getnext_slot(scan->scan, ForwardScanDirection, scan->slot);
 }
 
 TupleTableSlot *
@@ -191,7 +188,7 @@ is_within_row_key(FfScan *scan, ScanKey key)
 			return false;
 		order = DatumGetInt32(result);
 	}
-	return key->sk_strategy == BTGreaterStrategyNumber ? order > 0 : order < 0;
+	return order > 0;
 }
 
 /* Whether a row that was updated while its lock was waited for is still within the bounds. */
@@ -255,12 +252,12 @@ ff_scan_key(const NullableDatum *keys, int nkeys)
 }
 
 FfScan *
-ff_scan_begin(FfTable *table, const FfBound *bounds, int nbounds, int direction)
+ff_scan_begin(FfTable *table, const FfBound *bounds, int nbounds)
 {
 	FfTableState *state;
 	Relation	relation = ff_table_enter(table, &state);
 
-	return ff_scan_open(state, relation, bounds, nbounds, direction);
+	return ff_scan_open(state, relation, bounds, nbounds);
 }
 
 bool
@@ -283,7 +280,7 @@ ff_scan_next_key(FfScan *scan, int column, Datum *value)
 		scan->scan->xs_want_itup = true;
 		index_rescan(scan->scan, scan->keys, scan->nkeys, NULL, 0);
 	}
-	if (index_getnext_tid(scan->scan, scan->direction) == NULL)
+	if (index_getnext_tid(scan->scan, ForwardScanDirection) == NULL)
 		return false;
 	*value = index_getattr(scan->scan->xs_itup, column, scan->scan->xs_itupdesc, &isnull);
 	return true;
@@ -314,10 +311,11 @@ ff_scan_end(FfScan *scan)
 }
 
 bool
-ff_table_lock_values(FfTable *table, FfRow *row, const NullableDatum *keys, int nkeys)
+ff_table_lock_values(FfTable *table, FfRow *row, LockWaitPolicy wait, const NullableDatum *keys,
+					 int nkeys)
 {
-	FfScan	   *scan = ff_scan_begin(table, ff_scan_key(keys, nkeys), nkeys, ForwardScanDirection);
-	bool		found = ff_scan_next(scan, row) && ff_scan_lock(scan, row, LockWaitBlock);
+	FfScan	   *scan = ff_scan_begin(table, ff_scan_key(keys, nkeys), nkeys);
+	bool		found = ff_scan_next(scan, row) && ff_scan_lock(scan, row, wait);
 
 	ff_scan_end(scan);
 	return found;
@@ -326,7 +324,7 @@ ff_table_lock_values(FfTable *table, FfRow *row, const NullableDatum *keys, int 
 bool
 ff_table_read_values(FfTable *table, FfRow *row, const NullableDatum *keys, int nkeys)
 {
-	FfScan	   *scan = ff_scan_begin(table, ff_scan_key(keys, nkeys), nkeys, ForwardScanDirection);
+	FfScan	   *scan = ff_scan_begin(table, ff_scan_key(keys, nkeys), nkeys);
 	bool		found = ff_scan_next(scan, row);
 
 	ff_scan_end(scan);
@@ -336,7 +334,7 @@ ff_table_read_values(FfTable *table, FfRow *row, const NullableDatum *keys, int 
 bool
 ff_table_has_values(FfTable *table, const NullableDatum *keys, int nkeys)
 {
-	FfScan	   *scan = ff_scan_begin(table, ff_scan_key(keys, nkeys), nkeys, ForwardScanDirection);
+	FfScan	   *scan = ff_scan_begin(table, ff_scan_key(keys, nkeys), nkeys);
 	bool		found = ff_scan_step(scan);
 
 	ff_scan_end(scan);

@@ -7,11 +7,11 @@
  *
  *	FfRow row;
  *	if (ff_statement_row(&read_lane, &row, ff_text(lane)))
- *		state = ff_row_enum(&row, 1, &ff_lane_state);
+ *		state = ff_row_enum(&row, 1, &ff_lane_states);
  *
  * The text is a constant; @extschema@ is replaced once by the quoted schema. A
  * statement is planned once per backend as a generic plan that is kept, without
- * sequential scans, bitmap scans and sorts where there is another way; it
+ * sequential scans, bitmap scans, sorts (where there is another way) and JIT; it
  * follows ALTER TABLE by PostgreSQL's own invalidation and a re-created
  * extension by its generation. Statements run inside ff_call_begin/ff_call_end
  * (call.h), each with a snapshot of its own at READ COMMITTED.

@@ -206,7 +206,7 @@ fetch_row(FfTableState *state, Relation relation, TupleTableSlot *slot, ItemPoin
 		table_tuple_fetch_row_version(relation, tid, GetActiveSnapshot(), slot) &&
 		has_key(state, slot, keys, nkeys))
 		return true;
-	scan = ff_scan_open(state, relation, ff_scan_key(keys, nkeys), nkeys, ForwardScanDirection);
+	scan = ff_scan_open(state, relation, ff_scan_key(keys, nkeys), nkeys);
 	found = ff_scan_step(scan);
 	if (found)
 		ExecCopySlot(slot, ff_scan_slot(scan));

@@ -7,7 +7,7 @@
  *
  *	FfRow row;
  *	if (ff_table_lock(&lanes, &row, ff_text(lane)))
- *		state = ff_row_enum(&row, 1, &ff_lane_state);
+ *		state = ff_row_enum(&row, 1, &ff_lane_states);
  *
  * For statements that run with every claim and completion; all else is SQL
  * (statement.h). What PostgreSQL does for the row it does here too: snapshots,
@@ -51,10 +51,15 @@ typedef struct FfTable
  * UPDATE, and read it; waits for others. False if there is none.
  */
 #define ff_table_lock(table, row, ...) \
-	ff_table_lock_values(table, row, FF_VALUES(__VA_ARGS__), FF_COUNT(__VA_ARGS__))
-extern bool ff_table_lock_values(FfTable *table, FfRow *row, const NullableDatum *keys, int nkeys);
+	ff_table_lock_values(table, row, LockWaitBlock, FF_VALUES(__VA_ARGS__), FF_COUNT(__VA_ARGS__))
+extern bool ff_table_lock_values(FfTable *table, FfRow *row, LockWaitPolicy wait,
+								 const NullableDatum *keys, int nkeys);
 
-/* The same without locking it. */
+/* The same, false too if another transaction has it. */
+#define ff_table_try_lock(table, row, ...) \
+	ff_table_lock_values(table, row, LockWaitSkip, FF_VALUES(__VA_ARGS__), FF_COUNT(__VA_ARGS__))
+
+/* Read it without locking it. */
 #define ff_table_read(table, row, ...) \
 	ff_table_read_values(table, row, FF_VALUES(__VA_ARGS__), FF_COUNT(__VA_ARGS__))
 extern bool ff_table_read_values(FfTable *table, FfRow *row, const NullableDatum *keys, int nkeys);
@@ -83,17 +88,17 @@ typedef struct FfBound
 	int			column;
 	StrategyNumber strategy;	/* BT...StrategyNumber */
 	Datum		value;
-	bool		with_next;		/* (this, the next one) < or > as a row; the strategy says which */
+	bool		with_next;		/* (this, the next one) > as a row */
 } FfBound;
 
 #define FF_BOUND(n, how, datum) {.column = (n), .strategy = (how), .value = (datum)}
-#define FF_BOUND_WITH_NEXT(n, how, datum) \
-	{.column = (n), .strategy = (how), .value = (datum), .with_next = true}
+#define FF_BOUND_WITH_NEXT(n, datum) \
+	{.column = (n), .strategy = BTGreaterStrategyNumber, .value = (datum), .with_next = true}
 
 /*
  * Going through an index, on a snapshot of its own; several may be under way:
  *
- *	FfScan	   *scan = ff_scan_begin(&table, bounds, nbounds, ForwardScanDirection);
+ *	FfScan	   *scan = ff_scan_begin(&table, bounds, nbounds);
  *	while (ff_scan_next(scan, &row))
  *		...
  *	ff_scan_end(scan);
@@ -107,7 +112,7 @@ typedef struct FfBound
  */
 typedef struct FfScan FfScan;
 
-extern FfScan *ff_scan_begin(FfTable *table, const FfBound *bounds, int nbounds, int direction);
+extern FfScan *ff_scan_begin(FfTable *table, const FfBound *bounds, int nbounds);
 extern bool ff_scan_next(FfScan *scan, FfRow *row);
 extern bool ff_scan_lock(FfScan *scan, FfRow *row, LockWaitPolicy wait);
 extern void ff_scan_end(FfScan *scan);

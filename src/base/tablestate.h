@@ -61,8 +61,7 @@ extern void ff_table_leave(FfTableState *state, Relation relation);
 extern bool ff_table_begin_write(FfTableState *state, Relation relation);
 
 /* A scan of a table that was entered already; equality on the first columns of its index. */
-extern FfScan *ff_scan_open(FfTableState *state, Relation relation, const FfBound *bounds,
-							int nbounds, int direction);
+extern FfScan *ff_scan_open(FfTableState *state, Relation relation, const FfBound *bounds, int nbounds);
 extern FfBound *ff_scan_key(const NullableDatum *keys, int nkeys);
 extern TupleTableSlot *ff_scan_slot(FfScan *scan);	/* of the row that ff_scan_next gave */
 extern bool ff_scan_step(FfScan *scan); /* to the next row, unread */

@@ -1,7 +1,8 @@
 /*
  * lease.h - what a transition does to the attempt, by the names of the
- * specification (chapter 01, 5.3). Only transition.c calls these, the last three
- * apart: each changes the struct and writes the row. All need the locks of execution and attempt.
+ * specification (chapter 01, 5.3): each changes the struct and writes the row. All
+ * but the last three are for transition.c alone. All need the locks of execution
+ * and attempt.
  */
 #ifndef FF_LEASE_H
 #define FF_LEASE_H

@@ -62,7 +62,7 @@ promote_resumable(FfPick *pick)
 		FF_BOUND(1, BTEqualStrategyNumber, CStringGetTextDatum(pick->lane_id)),
 		FF_BOUND(2, BTLessEqualStrategyNumber, Int64GetDatum(pick->now_ms)),
 	};
-	FfScan	   *scan = ff_scan_begin(&resumable_later, due, lengthof(due), ForwardScanDirection);
+	FfScan	   *scan = ff_scan_begin(&resumable_later, due, lengthof(due));
 	FfMove		move = {.now_ms = pick->now_ms};
 	FfRow		row;
 

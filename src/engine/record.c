@@ -9,11 +9,6 @@
 
 static FfTable core_rows = FF_TABLE("ff_exec_core", "ff_exec_core_pkey", FF_CORE_COLUMNS);
 
-static FfStatement lock_free_core =
-FF_STATEMENT("lock_free_core", "smallint, uuid",
-			 "SELECT " FF_CORE_COLUMNS " FROM @extschema@.ff_exec_core"
-			 " WHERE partition_key = $1 AND execution_id = $2 FOR NO KEY UPDATE SKIP LOCKED");
-
 static FfTable attempt_rows =
 FF_TABLE("ff_attempt", "ff_attempt_pkey",
 		 "worker_id, worker_instance_id, attempt_id, lease_id, lease_epoch, lease_expires_at_ms,"
@@ -80,7 +75,7 @@ ff_core_try_free(FfCore *core, const FfExecutionId *id)
 {
 	FfRow		row;
 
-	if (!ff_statement_row(&lock_free_core, &row, ff_int2(id->partition), ff_uuid(&id->uuid)))
+	if (!ff_table_try_lock(&core_rows, &row, ff_int2(id->partition), ff_uuid(&id->uuid)))
 		return false;
 	ff_core_read(core, &row);
 	return true;
@@ -155,8 +150,7 @@ ff_attempt_epochs(const FfCore *core)
 		FF_BOUND(1, BTEqualStrategyNumber, Int16GetDatum(core->id.partition)),
 		FF_BOUND(2, BTEqualStrategyNumber, UUIDPGetDatum(&core->id.uuid)),
 	};
-	FfScan	   *scan = ff_scan_begin(&epochs, of_execution, lengthof(of_execution),
-									 ForwardScanDirection);
+	FfScan	   *scan = ff_scan_begin(&epochs, of_execution, lengthof(of_execution));
 	FfRow		row;
 
 	while (ff_scan_next(scan, &row))

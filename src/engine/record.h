@@ -1,6 +1,6 @@
 /*
  * record.h - an execution and its attempt as C structs: reading and locking
- * their rows. Only transition.c writes them.
+ * their rows. Only transition.c writes them, and what lease.h says of attempts.
  */
 #ifndef FF_RECORD_H
 #define FF_RECORD_H
@@ -82,13 +82,13 @@ typedef struct FfAttempt
 	FfInt8		timeout_left_ms;
 	const char *failure_reason;
 	const char *failure_category;
+	Jsonb	   *raw_fields;
 	ItemPointerData tid;		/* for ff_table_update */
 
 	/* To be written with the next transition; NULL leaves the column as it is. */
 	bytea	   *failure_detail;
 	FfJsonObject *raw_patch;
 	Jsonb	   *policy;			/* what of the policy this attempt overrides */
-	Jsonb	   *raw_fields;		/* as read */
 } FfAttempt;
 
 /* The columns of FfCore in the order that ff_core_read takes them. */

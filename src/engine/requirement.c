@@ -6,13 +6,16 @@
 #include "utils/hsearch.h"
 #include "utils/memutils.h"
 
+#include "base/clock.h"
 #include "engine/capability.h"
 
 #define MOST 1024				/* then all are forgotten */
+#define KEPT_MS 5000
 
 typedef struct Requirement
 {
 	int64		caps_hash;
+	int64		until_ms;		/* steady clock */
 	ArrayType  *tokens;
 } Requirement;
 
@@ -35,10 +38,22 @@ forget_all(void)
 						HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 }
 
+static void
+forget(Requirement *requirement)
+{
+	pfree(requirement->tokens);
+	(void) hash_search(known, &requirement->caps_hash, HASH_REMOVE, NULL);
+}
+
 static Requirement *
 find(int64 caps_hash)
 {
-	return known ? hash_search(known, &caps_hash, HASH_FIND, NULL) : NULL;
+	Requirement *requirement = known ? hash_search(known, &caps_hash, HASH_FIND, NULL) : NULL;
+
+	if (requirement == NULL || requirement->until_ms > ff_steady_ms())
+		return requirement;
+	forget(requirement);
+	return NULL;
 }
 
 void
@@ -54,6 +69,7 @@ ff_requirement_learn(int64 caps_hash, ArrayType *tokens)
 	copy = MemoryContextAlloc(memory, VARSIZE_ANY(tokens));
 	memcpy(copy, tokens, VARSIZE_ANY(tokens));
 	requirement = hash_search(known, &caps_hash, HASH_ENTER, NULL);
+	requirement->until_ms = ff_steady_ms() + KEPT_MS;
 	requirement->tokens = copy;
 }
 

@@ -100,15 +100,16 @@ typedef struct FfSlot
 	FfReconcilerTotals totals[FF_RECONCILERS];
 } FfSlot;
 
-/* The slots of all databases, and what the launcher goes by. */
 #define FF_HOLDS 32
 
+/* No worker may be in this database. */
 typedef struct FfHold
 {
 	Oid			database;		/* InvalidOid: free */
 	pid_t		holder;
 } FfHold;
 
+/* The slots of all databases, and what the launcher goes by. */
 typedef struct FfShared
 {
 	LWLock	   *lock;			/* over slot assignment and what follows, up to nslots */

@@ -9,6 +9,7 @@
 #include "utils/memutils.h"
 #include "utils/wait_event.h"
 
+#include "base/clock.h"
 #include "engine/slot.h"
 #include "engine/wake.h"
 
@@ -48,7 +49,7 @@ ff_wait_begin(FfWait *wait, ConditionVariable *on, int64 block_ms)
 		return;
 	wait->look = AllocSetContextCreate(CurrentMemoryContext, "ffengine look", ALLOCSET_SMALL_SIZES);
 	wait->caller = MemoryContextSwitchTo(wait->look);
-	wait->until = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), block_ms);
+	wait->until_ms = ff_steady_ms() + block_ms;
 	if (wait->on)
 		ConditionVariablePrepareToSleep(wait->on);
 }
@@ -105,7 +106,7 @@ ff_wait_next(FfWait *wait, bool soon)
 
 	if (!wait->block)
 		return false;
-	left = TimestampDifferenceMilliseconds(GetCurrentTimestamp(), wait->until);
+	left = wait->until_ms - ff_steady_ms();
 	if (left <= 0)
 	{
 		wait->timed_out = true;

@@ -27,14 +27,13 @@
 #include "base/compat.h"
 
 #include "storage/condition_variable.h"
-#include "utils/timestamp.h"
 
 #include "engine/outbox.h"
 
 typedef struct FfWait
 {
 	ConditionVariable *on;		/* NULL: polling */
-	TimestampTz until;
+	int64		until_ms;		/* steady clock */
 	long		nap_ms;
 	bool		block;			/* false: only one look */
 	bool		waited;			/* it slept */

@@ -34,7 +34,7 @@ begin_part(FfWorkScan *scan)
 		FF_BOUND(1, BTEqualStrategyNumber, CStringGetTextDatum(scan->class.lane_id)),
 		FF_BOUND(2, BTEqualStrategyNumber, Int64GetDatum(scan->class.caps_hash)),
 		FF_BOUND(3, BTEqualStrategyNumber, Int32GetDatum(begin->priority)),
-		FF_BOUND_WITH_NEXT(4, BTGreaterStrategyNumber, Int64GetDatum(begin->created_at_ms)),
+		FF_BOUND_WITH_NEXT(4, Int64GetDatum(begin->created_at_ms)),
 		FF_BOUND(5, BTGreaterStrategyNumber, UUIDPGetDatum(&begin->execution_id)),
 	};
 	int			nbounds = lengthof(bounds);
@@ -44,7 +44,7 @@ begin_part(FfWorkScan *scan)
 		bounds[2].strategy = BTLessStrategyNumber;
 		nbounds = begin->priority == PG_INT32_MAX ? 2 : 3;
 	}
-	scan->scan = ff_scan_begin(rows_of(&scan->class), bounds, nbounds, ForwardScanDirection);
+	scan->scan = ff_scan_begin(rows_of(&scan->class), bounds, nbounds);
 }
 
 bool
@@ -116,8 +116,7 @@ ff_workscan_class(FfWorkClass *class, bool first)
 		FF_BOUND(1, BTEqualStrategyNumber, CStringGetTextDatum(class->lane_id)),
 		FF_BOUND(2, BTGreaterStrategyNumber, Int64GetDatum(class->caps_hash)),
 	};
-	FfScan	   *scan = ff_scan_begin(rows_of(class), bounds, first ? 1 : lengthof(bounds),
-									 ForwardScanDirection);
+	FfScan	   *scan = ff_scan_begin(rows_of(class), bounds, first ? 1 : lengthof(bounds));
 	Datum		caps_hash;
 	bool		found = ff_scan_next_key(scan, 2, &caps_hash);
 
