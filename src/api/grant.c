@@ -96,7 +96,8 @@ check_grantable(const FfCandidate *candidate, const char *lane_id, const FfGrant
 	if (lane_id && strcmp(lane_id, core->lane_id) != 0)
 		ff_take_refuse(FF_EXECUTION_NOT_IN_ELIGIBLE_SET, core,
 					   psprintf("is in lane %s", core->lane_id));
-	if (!ff_capabilities_match(candidate->required_capabilities, terms->capabilities))
+	if (!ff_capabilities_match(candidate->required_capabilities,
+							   ff_capabilities_read(terms->capabilities)))
 		ff_raise(FF_CAPABILITY_MISMATCH,
 				 errmsg("worker %s lacks capabilities that execution %s requires",
 						terms->worker_id, ff_execution_id_text(&core->id)),

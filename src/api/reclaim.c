@@ -122,7 +122,8 @@ ff_issue_reclaim_grant(PG_FUNCTION_ARGS)
 	if (reclaim_count(core) >= reclaim_cap(core, ff_none()))
 		return no_reclaim_grant(&call, "reclaim_cap_exceeded", core,
 								ff_some(reclaim_count(core)), NULL);
-	if (!ff_capabilities_match(candidate.required_capabilities, terms.capabilities))
+	if (!ff_capabilities_match(candidate.required_capabilities,
+							   ff_capabilities_read(terms.capabilities)))
 		return no_reclaim_grant(&call, "not_reclaimable", core, ff_none(),
 								psprintf("capability_mismatch:%s",
 										 ff_capabilities_missing(candidate.required_capabilities,

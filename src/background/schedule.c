@@ -27,15 +27,16 @@
 #define LONGEST_PASS_MS 5000
 #define SHORTEST_BREAK_MS 20
 #define LONGEST_BACKOFF_MS (5 * 60 * 1000)
-/* Looks from the beginning take at most this part of the time. */
+/* Looks from the beginning take at most this part of the time, but are never put off for long. */
 #define LOOK_SHARE 20
+#define LONGEST_LOOK_PAUSE_MS 10000
 
 typedef struct Schedule
 {
 	int64		last_end_ms;	/* steady clock */
 	int64		due_at_ms;		/* engine's clock; FF_NEVER_DUE: nothing is known to be due */
 	int64		from_ms;		/* engine's clock: nothing that is told of is due before */
-	int64		look_ended_ms;	/* steady clock: the last look for what nobody told of, too */
+	int64		look_ended_ms;	/* steady clock: the last look from the beginning */
 	int64		look_took_ms;
 	bool		again;			/* the last pass was cut short */
 	int32		batch;			/* rows of the next batch */
@@ -61,6 +62,7 @@ typedef struct Step
 	List	   *keys;			/* of the batch; in pass_context */
 	const char *key;			/* the one to do alone */
 	FfInt8		next;			/* what is due next, where the batch came short */
+	int64		look_ms;		/* that the batch took to find its rows, and that */
 	bool		failed;			/* before it came to a row */
 } Step;
 
@@ -177,9 +179,12 @@ apply_batch(void *arg)
 	FfBatch    *batch = &step->batch;
 	ListCell   *cell;
 
+	int64		began_ms = ff_steady_ms();
+
 	if (ff_duty_has_rows(step->reconciler))
 	{
 		step->keys = keep_keys(ff_duty_select(step->reconciler, batch));
+		step->look_ms = ff_steady_ms() - began_ms;
 		batch->more = list_length(step->keys) >= batch->limit;
 		foreach(cell, step->keys)
 		{
@@ -192,7 +197,11 @@ apply_batch(void *arg)
 	else
 		ff_duty_sweep(step->reconciler, batch);
 	if (!batch->more)
+	{
+		began_ms = ff_steady_ms();
 		step->next = ff_duty_next(step->reconciler, batch->from_ms);
+		step->look_ms += ff_steady_ms() - began_ms;
+	}
 	return true;
 }
 
@@ -279,22 +288,28 @@ adapt_batch(Schedule *schedule, int32 largest, int64 took_ms)
 	schedule->batch = Max(1, Min(schedule->batch, largest));
 }
 
-/* From when on a pass is to look: nobody tells where there is no shared memory. */
-static int64
-from_when(const Schedule *schedule, int64 interval_ms)
+/* True when a pass is to look from the beginning; where there is no shared memory nobody tells. */
+static bool
+is_look_due(const Schedule *schedule, int64 interval_ms)
 {
-	int64		pause_ms = Max(interval_ms, schedule->look_took_ms * LOOK_SHARE);
+	int64		pause_ms = Min(schedule->look_took_ms * LOOK_SHARE, LONGEST_LOOK_PAUSE_MS);
 
-	return slot && ff_steady_ms() < schedule->look_ended_ms + pause_ms ? schedule->from_ms
-		: FF_DUE_EVER;
+	return slot == NULL ||
+		ff_steady_ms() >= schedule->look_ended_ms + Max(interval_ms, pause_ms);
 }
 
-/* A batch that came short has seen what is due next; unless somebody told of something before that. */
+/* A batch that came short has seen what is due next. */
 static void
-note_from(Schedule *schedule, const Step *step)
+note_next(Schedule *schedule, const Step *step)
 {
-	if (!step->batch.more && step->batch.from_ms <= schedule->from_ms)
-		schedule->from_ms = step->next.isset ? step->next.value : step->batch.now_ms;
+	if (step->batch.more)
+		return;
+	if (step->batch.from_ms == FF_DUE_EVER)
+	{
+		schedule->look_ended_ms = ff_steady_ms();
+		schedule->look_took_ms = step->look_ms;
+	}
+	schedule->from_ms = step->next.isset ? step->next.value : step->batch.now_ms;
 }
 
 static void
@@ -307,6 +322,7 @@ begin_batch(Schedule *schedule, Step *step, int32 largest)
 	schedule->batch = Min(schedule->batch, largest);
 	batch->now_ms = ff_now_ms();
 	batch->limit = schedule->batch;
+	batch->from_ms = schedule->from_ms;
 	batch->processed = batch->skipped = batch->errors = 0;
 	batch->more = false;
 	step->keys = NIL;
@@ -338,22 +354,15 @@ run_batch(Schedule *schedule, Step *step, int32 largest)
 	FfBatch    *batch = &step->batch;
 	int64		began_ms = ff_steady_ms();
 	int64		passed_over = batch->passed_over;
-	int64		took_ms;
 	char	   *what;
 
 	begin_batch(schedule, step, largest);
 	what = psprintf("%s (%d rows)", ff_reconciler_defaults[step->reconciler].name, batch->limit);
 	if (ff_transaction_run(what, apply_batch, step))
-		note_from(schedule, step);
+		note_next(schedule, step);
 	else if (!rescue_batch(step, what, passed_over))
 		return false;
-	took_ms = ff_steady_ms() - began_ms;
-	if (batch->from_ms == FF_DUE_EVER)
-	{
-		schedule->look_ended_ms = ff_steady_ms();
-		schedule->look_took_ms = took_ms;
-	}
-	adapt_batch(schedule, largest, took_ms);
+	adapt_batch(schedule, largest, ff_steady_ms() - began_ms);
 	return batch->more;
 }
 
@@ -403,10 +412,7 @@ void
 ff_schedule_run(FfReconciler reconciler, void (*between) (void))
 {
 	Schedule   *schedule = &schedules[reconciler];
-	Step		step = {
-		.reconciler = reconciler,
-		.batch.from_ms = from_when(schedule, settings[reconciler].interval_ms)
-	};
+	Step		step = {.reconciler = reconciler};
 	int64		began_ms = ff_steady_ms();
 	instr_time	began;
 	instr_time	took;
@@ -420,6 +426,8 @@ ff_schedule_run(FfReconciler reconciler, void (*between) (void))
 	INSTR_TIME_SET_CURRENT(began);
 	/* what is published while it runs is not to be forgotten */
 	schedule->due_at_ms = FF_NEVER_DUE;
+	if (is_look_due(schedule, settings[reconciler].interval_ms))
+		schedule->from_ms = FF_DUE_EVER;
 	do
 	{
 		more = run_batch(schedule, &step, settings[reconciler].batch_size);

@@ -9,8 +9,9 @@
 #include "engine/workscan.h"
 
 #define INTERVAL_MS 1000
-/* Where dead entries make it slow it takes at most this part of the time. */
+/* Where dead entries make it slow it takes at most this part of the time, but is never put off for long. */
 #define SHARE 20
+#define LONGEST_INTERVAL_MS 5000
 /* How late the next sweep may be until claims go without. */
 #define GRACE_MS 2000
 
@@ -23,17 +24,53 @@ ff_sweep_next_ms(void)
 }
 
 static void
-sweep_class(const FfWorkClass *class)
+sweep_class(const FfWorkClass *class, const FfFrontierLook *look)
 {
-	FfFrontierLook look = ff_frontier_peek(class);
 	FfPlace		first;
 
 	if (!ff_workscan_first(class, &first))
-		ff_frontier_advance(&look, class, NULL);
-	else if (ff_place_compare(&first, &look.passed) <= 0)
+		ff_frontier_note_empty(look, class);
+	else if (look->empty || ff_place_compare(&first, &look->passed) <= 0)
 		ff_wake_work(class, &first);
 	else
-		ff_frontier_advance(&look, class, &first);
+		ff_frontier_advance(look, class, &first);
+}
+
+static bool
+is_known(const FfLaneLook *lane, const FfWorkClass *class)
+{
+	for (int i = 0; i < lane->nclasses; i++)
+		if (lane->classes[i].caps_hash == class->caps_hash &&
+			lane->classes[i].resumable == class->resumable)
+			return true;
+	return false;
+}
+
+/* The classes that the index has and claims do not know; they ask for them unless all are known. */
+static void
+sweep_unknown(const FfLaneLook *lane, const char *lane_id, bool resumable)
+{
+	const FfFrontierLook none = {.number = -1,.empty = lane->complete[resumable]};
+	FfWorkClass class = {.lane_id = lane_id,.resumable = resumable};
+
+	for (bool found = ff_workscan_class(&class, true); found; found = ff_workscan_class(&class, false))
+		if (!is_known(lane, &class))
+			sweep_class(&class, &none);
+}
+
+static void
+sweep_lane(const FfLaneLook *lane, const char *lane_id)
+{
+	for (int i = 0; i < lane->nclasses; i++)
+	{
+		const FfFrontierLook *look = &lane->classes[i];
+
+		sweep_class(&(FfWorkClass) {
+			.lane_id = lane_id,.caps_hash = look->caps_hash,.resumable = look->resumable
+		}, look);
+	}
+	sweep_unknown(lane, lane_id, false);
+	sweep_unknown(lane, lane_id, true);
 }
 
 /*
@@ -46,16 +83,10 @@ static bool
 sweep(void *arg)
 {
 	char		lane_id[FF_LANE_LENGTH + 1];
+	FfLaneLook	lane;
 
-	for (int i = ff_frontier_lane(0, lane_id); i >= 0; i = ff_frontier_lane(i + 1, lane_id))
-		for (int resumable = 0; resumable <= 1; resumable++)
-		{
-			FfWorkClass class = {.lane_id = lane_id,.resumable = resumable};
-
-			for (bool found = ff_workscan_class(&class, true); found;
-				 found = ff_workscan_class(&class, false))
-				sweep_class(&class);
-		}
+	for (int i = -1; (i = ff_frontier_lane(i + 1, lane_id, &lane)) >= 0;)
+		sweep_lane(&lane, lane_id);
 	return true;
 }
 
@@ -64,7 +95,7 @@ is_any_to_be_swept(void)
 {
 	char		lane_id[FF_LANE_LENGTH + 1];
 
-	return ff_frontier_lane(0, lane_id) >= 0;
+	return ff_frontier_lane(0, lane_id, NULL) >= 0;
 }
 
 void
@@ -76,7 +107,8 @@ ff_sweep_run(void)
 
 	swept = !is_any_to_be_swept() || ff_transaction_run("frontiers", sweep, NULL);
 	took_ms = ff_steady_ms() - began_ms;
-	next_ms = ff_steady_ms() + Max(INTERVAL_MS, took_ms * SHARE);
+	next_ms = ff_steady_ms() +
+		(swept ? Max(INTERVAL_MS, Min(took_ms * SHARE, LONGEST_INTERVAL_MS)) : INTERVAL_MS);
 	if (swept)
 		ff_frontier_vouch(next_ms + GRACE_MS);
 	else

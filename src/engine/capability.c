@@ -16,11 +16,11 @@
 #define MAX_TOKENS 256
 #define MAX_JOINED 4096
 
-typedef struct TokenSet
+struct FfTokens
 {
 	FfBytes    *tokens;
 	int			count;
-} TokenSet;
+};
 
 static void
 refuse(const char *side, const char *what)
@@ -44,7 +44,7 @@ compare_tokens(const void *a, const void *b)
 }
 
 static void
-sort_distinct(TokenSet *set)
+sort_distinct(FfTokens *set)
 {
 	int			kept = 0;
 
@@ -57,7 +57,7 @@ sort_distinct(TokenSet *set)
 }
 
 static size_t
-joined_length(const TokenSet *set)
+joined_length(const FfTokens *set)
 {
 	size_t		length = 0;
 
@@ -84,7 +84,7 @@ check_token(FfBytes token, const char *side)
 
 /* Checks and orders what was collected from a caller. */
 static void
-finish_checked(TokenSet *set, const char *side)
+finish_checked(FfTokens *set, const char *side)
 {
 	for (int i = 0; i < set->count; i++)
 		check_token(set->tokens[i], side);
@@ -103,15 +103,15 @@ token_of(Datum element)
 	return (FfBytes) {.data = VARDATA_ANY(token),.length = VARSIZE_ANY_EXHDR(token)};
 }
 
-static TokenSet
+static FfTokens
 empty_set(int capacity)
 {
-	return (TokenSet) {.tokens = palloc(Max(capacity, 1) * sizeof(FfBytes)),.count = 0};
+	return (FfTokens) {.tokens = palloc(Max(capacity, 1) * sizeof(FfBytes)),.count = 0};
 }
 
 /* The tokens of an argument added to a set with room for them; NULL has none. */
 static void
-add_checked(TokenSet *set, ArrayType *array, const char *side)
+add_checked(FfTokens *set, ArrayType *array, const char *side)
 {
 	Datum	   *elements;
 	bool	   *nulls;
@@ -137,10 +137,10 @@ array_size(ArrayType *array)
 }
 
 /* A stored array as a set: sorted, distinct, what is no token left out. */
-static TokenSet
+static FfTokens
 stored_set(ArrayType *array)
 {
-	TokenSet	set = empty_set(array_size(array));
+	FfTokens	set = empty_set(array_size(array));
 	Datum	   *elements;
 	bool	   *nulls;
 	int			n = 0;
@@ -162,7 +162,7 @@ stored_set(ArrayType *array)
 }
 
 static ArrayType *
-to_array(const TokenSet *set)
+to_array(const FfTokens *set)
 {
 	Datum	   *elements;
 
@@ -178,7 +178,7 @@ to_array(const TokenSet *set)
 ArrayType *
 ff_capabilities_merge(ArrayType *tokens, ArrayType *others, const char *side)
 {
-	TokenSet	set = empty_set(array_size(tokens) + array_size(others));
+	FfTokens	set = empty_set(array_size(tokens) + array_size(others));
 
 	add_checked(&set, tokens, side);
 	add_checked(&set, others, side);
@@ -195,7 +195,7 @@ ff_capabilities_normalize(ArrayType *tokens, const char *side)
 ArrayType *
 ff_capabilities_from_jsonb(Jsonb *tokens, const char *side)
 {
-	TokenSet	set;
+	FfTokens	set;
 	JsonbIterator *iterator;
 	JsonbValue	value;
 	JsonbIteratorToken what;
@@ -222,16 +222,16 @@ ff_capabilities_from_jsonb(Jsonb *tokens, const char *side)
 }
 
 static bool
-has_token(const TokenSet *set, const FfBytes *token)
+has_token(const FfTokens *set, const FfBytes *token)
 {
 	return bsearch(token, set->tokens, set->count, sizeof(FfBytes), compare_tokens) != NULL;
 }
 
 /* The tokens of one set that another lacks. */
-static TokenSet
-difference(const TokenSet *set, const TokenSet *other)
+static FfTokens
+difference(const FfTokens *set, const FfTokens *other)
 {
-	TokenSet	rest = empty_set(set->count);
+	FfTokens	rest = empty_set(set->count);
 
 	for (int i = 0; i < set->count; i++)
 		if (!has_token(other, &set->tokens[i]))
@@ -239,21 +239,28 @@ difference(const TokenSet *set, const TokenSet *other)
 	return rest;
 }
 
-bool
-ff_capabilities_match(ArrayType *required, ArrayType *worker)
+const FfTokens *
+ff_capabilities_read(ArrayType *tokens)
 {
-	TokenSet	needed;
-	TokenSet	present;
+	FfTokens   *set = palloc(sizeof(FfTokens));
+
+	*set = stored_set(tokens);
+	return set;
+}
+
+bool
+ff_capabilities_match(ArrayType *required, const FfTokens *worker)
+{
+	FfTokens	needed;
 
 	if (array_size(required) == 0)
 		return true;
 	needed = stored_set(required);
-	present = stored_set(worker);
-	return difference(&needed, &present).count == 0;
+	return difference(&needed, worker).count == 0;
 }
 
 static char *
-join(const TokenSet *set)
+join(const FfTokens *set)
 {
 	StringInfoData csv;
 
@@ -270,7 +277,7 @@ join(const TokenSet *set)
 char *
 ff_capabilities_csv(ArrayType *tokens)
 {
-	TokenSet	set = stored_set(tokens);
+	FfTokens	set = stored_set(tokens);
 
 	return join(&set);
 }
@@ -278,9 +285,9 @@ ff_capabilities_csv(ArrayType *tokens)
 char *
 ff_capabilities_missing(ArrayType *required, ArrayType *worker)
 {
-	TokenSet	needed = stored_set(required);
-	TokenSet	present = stored_set(worker);
-	TokenSet	missing = difference(&needed, &present);
+	FfTokens	needed = stored_set(required);
+	FfTokens	present = stored_set(worker);
+	FfTokens	missing = difference(&needed, &present);
 
 	return join(&missing);
 }
@@ -288,7 +295,7 @@ ff_capabilities_missing(ArrayType *required, ArrayType *worker)
 int64
 ff_capabilities_hash(ArrayType *tokens)
 {
-	TokenSet	set;
+	FfTokens	set;
 	uint64		hash = FF_FNV64_BASIS;
 
 	/* most executions require nothing, and every insert of one comes here */

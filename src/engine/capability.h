@@ -22,10 +22,14 @@ extern ArrayType *ff_capabilities_merge(ArrayType *tokens, ArrayType *others, co
 extern ArrayType *ff_capabilities_from_jsonb(Jsonb *tokens, const char *side);
 
 /*
- * True when every required token is among the worker's. Takes rows written by
- * hand as they are: any order, repeated, null and empty tokens.
+ * A worker's tokens, read once for many matches. Sets that were written by hand
+ * are taken as they are: any order, repeated, null and empty tokens.
  */
-extern bool ff_capabilities_match(ArrayType *required, ArrayType *worker);
+typedef struct FfTokens FfTokens;
+extern const FfTokens *ff_capabilities_read(ArrayType *tokens);
+
+/* True when every required token is among the worker's. */
+extern bool ff_capabilities_match(ArrayType *required, const FfTokens *worker);
 
 /* The tokens of a stored set joined by commas; palloc'd. */
 extern char *ff_capabilities_csv(ArrayType *tokens);

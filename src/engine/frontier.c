@@ -10,6 +10,8 @@ void
 ff_frontiers_reset(FfFrontiers *frontiers)
 {
 	memset(frontiers, 0, sizeof(FfFrontiers));
+	for (int i = 0; i < FF_FRONTIER_LANES; i++)
+		frontiers->lanes[i].first = -1;
 	for (int i = 0; i < FF_FRONTIERS; i++)
 	{
 		frontiers->frontiers[i].lane = -1;
@@ -40,13 +42,38 @@ leave(FfSlot *slot)
 	LWLockRelease(slot->lock);
 }
 
+static bool
+is_used(const FfFrontierLane *lane)
+{
+	return lane->lane_id[0] != '\0';
+}
+
 static FfFrontierLane *
 find_lane(FfFrontiers *all, const char *lane_id)
 {
 	for (int i = 0; i < FF_FRONTIER_LANES; i++)
-		if (strcmp(all->lanes[i].lane_id, lane_id) == 0)
+		if (is_used(&all->lanes[i]) && strcmp(all->lanes[i].lane_id, lane_id) == 0)
 			return &all->lanes[i];
 	return NULL;
+}
+
+static FfFrontierLane *
+unused_lane(FfFrontiers *all)
+{
+	for (int i = 0; i < FF_FRONTIER_LANES; i++)
+		if (!is_used(&all->lanes[i]))
+			return &all->lanes[i];
+	return NULL;
+}
+
+static int
+count(const FfFrontiers *all, const FfFrontierLane *lane)
+{
+	int			n = 0;
+
+	for (int i = lane->first; i >= 0; i = all->frontiers[i].next)
+		n++;
+	return n;
 }
 
 static FfFrontier *
@@ -91,11 +118,9 @@ release_empty(FfFrontiers *all)
 	{
 		int		   *link = &all->lanes[i].first;
 
-		if (all->lanes[i].lane_id[0] == '\0')
-			continue;
 		while (*link >= 0)
 		{
-			if (ff_place_is_last(&all->frontiers[*link].passed))
+			if (all->frontiers[*link].empty)
 				release(all, link);
 			else
 				link = &all->frontiers[*link].next;
@@ -113,14 +138,13 @@ oldest_lane(FfFrontiers *all, const FfFrontierLane *but)
 	{
 		FfFrontierLane *lane = &all->lanes[i];
 
-		if (lane != but && lane->lane_id[0] != '\0' &&
-			(oldest == NULL || lane->used < oldest->used))
+		if (lane != but && is_used(lane) && (oldest == NULL || lane->used < oldest->used))
 			oldest = lane;
 	}
 	return oldest;
 }
 
-/* Make some room, if there is none, at the cost of other lanes. */
+/* Make some room, if there is none; a lane that has its share already drives out no other. */
 static bool
 make_room(FfFrontiers *all, const FfFrontierLane *lane)
 {
@@ -128,6 +152,8 @@ make_room(FfFrontiers *all, const FfFrontierLane *lane)
 
 	if (all->unused < 0)
 		release_empty(all);
+	if (all->unused < 0 && count(all, lane) >= FF_FRONTIERS / 2)
+		return false;
 	while (all->unused < 0 && (other = oldest_lane(all, lane)) != NULL)
 		release_lane(all, other);
 	return all->unused >= 0;
@@ -155,6 +181,7 @@ begin(FfFrontiers *all, FfFrontierLane *lane, const FfWorkClass *class)
 	frontier->caps_hash = class->caps_hash;
 	frontier->resumable = class->resumable;
 	frontier->passed = FF_FIRST_PLACE;
+	frontier->empty = false;
 	/* looks at what it was are void */
 	frontier->back_moves += FF_FRONTIER_MOVES + 1;
 	return frontier;
@@ -164,7 +191,7 @@ begin(FfFrontiers *all, FfFrontierLane *lane, const FfWorkClass *class)
 static FfFrontierLane *
 begin_lane(FfFrontiers *all, const char *lane_id)
 {
-	FfFrontierLane *lane = find_lane(all, "");
+	FfFrontierLane *lane = unused_lane(all);
 
 	if (lane == NULL)
 	{
@@ -195,29 +222,20 @@ look_at(const FfFrontiers *all, const FfFrontier *frontier)
 	return (FfFrontierLook) {
 		.caps_hash = frontier->caps_hash,.resumable = frontier->resumable,
 			.number = frontier - all->frontiers,.back_moves = frontier->back_moves,
-			.passed = frontier->passed
+			.passed = frontier->passed,.empty = frontier->empty
 	};
 }
 
-/* Where there is none: all that is known is this place. */
-static FfFrontierLook
-look_at_none(const FfWorkClass *class, FfPlace passed)
+static FfLaneLook
+look_at_lane(const FfFrontiers *all, const FfFrontierLane *lane)
 {
-	return (FfFrontierLook) {
-		.caps_hash = class->caps_hash,.resumable = class->resumable,.number = -1,.passed = passed
-	};
-}
+	FfLaneLook	look = {.number = lane - all->lanes,.gaps = lane->gaps};
 
-static void
-look_at_classes(FfLaneLook *look, const FfFrontiers *all, const FfFrontierLane *lane)
-{
-	int			room = 0;
-
+	memcpy(look.complete, lane->complete, sizeof(look.complete));
+	look.classes = palloc(count(all, lane) * sizeof(FfFrontierLook));
 	for (int i = lane->first; i >= 0; i = all->frontiers[i].next)
-		room++;
-	look->classes = palloc(room * sizeof(FfFrontierLook));
-	for (int i = lane->first; i >= 0; i = all->frontiers[i].next)
-		look->classes[look->nclasses++] = look_at(all, &all->frontiers[i]);
+		look.classes[look.nclasses++] = look_at(all, &all->frontiers[i]);
+	return look;
 }
 
 FfLaneLook
@@ -226,15 +244,10 @@ ff_frontier_look_at_lane(const char *lane_id)
 	FfLaneLook	look = {.number = -1};
 	FfSlot	   *slot = ff_slot();
 	FfFrontiers *all = enter_vouched(slot);
-	FfFrontierLane *lane;
 
 	if (all == NULL)
 		return look;
-	lane = use_lane(all, lane_id);
-	look.number = lane - all->lanes;
-	look.gaps = lane->gaps;
-	memcpy(look.complete, lane->complete, sizeof(look.complete));
-	look_at_classes(&look, all, lane);
+	look = look_at_lane(all, use_lane(all, lane_id));
 	leave(slot);
 	return look;
 }
@@ -258,7 +271,10 @@ ff_frontier_look(const FfWorkClass *class)
 {
 	FfSlot	   *slot = ff_slot();
 	FfFrontiers *all = enter_vouched(slot);
-	FfFrontierLook look = look_at_none(class, FF_FIRST_PLACE);
+	FfFrontierLook look = {
+		.caps_hash = class->caps_hash,.resumable = class->resumable,
+		.number = -1,.passed = FF_FIRST_PLACE
+	};
 	FfFrontierLane *lane;
 	FfFrontier *frontier;
 
@@ -274,59 +290,63 @@ ff_frontier_look(const FfWorkClass *class)
 	return look;
 }
 
-FfFrontierLook
-ff_frontier_peek(const FfWorkClass *class)
+/* Locks them; the frontier that was looked at, or NULL where that is another one by now. */
+static FfFrontier *
+enter_again(FfSlot *slot, const FfFrontierLook *look, const FfWorkClass *class)
 {
-	FfSlot	   *slot = ff_slot();
 	FfFrontiers *all = enter(slot);
-	FfFrontierLane *lane = find_lane(all, class->lane_id);
-	FfFrontier *frontier = lane ? find(all, lane, class) : NULL;
-	FfFrontierLook look;
-
-	if (frontier)
-		look = look_at(all, frontier);
-	else
-		look = look_at_none(class, lane && lane->complete[class->resumable] ? FF_LAST_PLACE
-							: FF_FIRST_PLACE);
-	leave(slot);
-	return look;
-}
-
-static bool
-is_of(const FfFrontiers *all, const FfFrontier *frontier, const FfWorkClass *class)
-{
-	return frontier->lane >= 0 && frontier->caps_hash == class->caps_hash &&
+	FfFrontier *frontier = &all->frontiers[look->number];
+	bool		same = frontier->lane >= 0 && frontier->caps_hash == class->caps_hash &&
 		frontier->resumable == class->resumable &&
 		strcmp(all->lanes[frontier->lane].lane_id, class->lane_id) == 0;
+
+	return same ? frontier : NULL;
+}
+
+/* Forward to this place, but not past what became claimable since the look. */
+static void
+advance(FfFrontier *frontier, const FfFrontierLook *look, FfPlace to)
+{
+	if (frontier->back_moves - look->back_moves > FF_FRONTIER_MOVES)
+		return;
+	for (int64 i = look->back_moves; i < frontier->back_moves; i++)
+	{
+		const FfPlace *moved = &frontier->moved_back[i % FF_FRONTIER_MOVES];
+
+		if (ff_place_compare(moved, &to) < 0)
+			to = *moved;
+	}
+	if (ff_place_compare(&to, &frontier->passed) > 0)
+		frontier->passed = to;
 }
 
 void
 ff_frontier_advance(const FfFrontierLook *look, const FfWorkClass *class,
 					const FfPlace *first_live)
 {
-	FfPlace		to = first_live ? ff_place_before(*first_live) : FF_LAST_PLACE;
+	FfPlace		to = ff_place_before(*first_live);
 	FfSlot	   *slot = ff_slot();
-	FfFrontiers *all;
 	FfFrontier *frontier;
 
 	if (look->number < 0 || ff_place_compare(&to, &look->passed) <= 0)
 		return;
-	all = enter(slot);
-	frontier = &all->frontiers[look->number];
-	if (is_of(all, frontier, class) &&
-		frontier->back_moves - look->back_moves <= FF_FRONTIER_MOVES)
-	{
-		/* not past what became claimable since the look */
-		for (int64 i = look->back_moves; i < frontier->back_moves; i++)
-		{
-			const FfPlace *moved = &frontier->moved_back[i % FF_FRONTIER_MOVES];
+	frontier = enter_again(slot, look, class);
+	if (frontier)
+		advance(frontier, look, to);
+	leave(slot);
+}
 
-			if (ff_place_compare(moved, &to) < 0)
-				to = *moved;
-		}
-		if (ff_place_compare(&to, &frontier->passed) > 0)
-			frontier->passed = to;
-	}
+void
+ff_frontier_note_empty(const FfFrontierLook *look, const FfWorkClass *class)
+{
+	FfSlot	   *slot = ff_slot();
+	FfFrontier *frontier;
+
+	if (look->number < 0)
+		return;
+	frontier = enter_again(slot, look, class);
+	if (frontier)
+		frontier->empty |= frontier->back_moves == look->back_moves;
 	leave(slot);
 }
 
@@ -342,21 +362,26 @@ ff_frontier_move_back(FfFrontiers *all, const FfWorkClass *class, const FfPlace 
 		frontier->moved_back[frontier->back_moves++ % FF_FRONTIER_MOVES] = to;
 		if (ff_place_compare(&to, &frontier->passed) < 0)
 			frontier->passed = to;
+		frontier->empty = false;
 	}
 	else if (lane)
 		(void) begin(all, lane, class);
 }
 
 int
-ff_frontier_lane(int number, char lane_id[FF_LANE_LENGTH + 1])
+ff_frontier_lane(int number, char lane_id[FF_LANE_LENGTH + 1], FfLaneLook *look)
 {
 	FfSlot	   *slot = ff_slot();
 	FfFrontiers *all = enter(slot);
 
-	while (number < FF_FRONTIER_LANES && all->lanes[number].lane_id[0] == '\0')
+	while (number < FF_FRONTIER_LANES && !is_used(&all->lanes[number]))
 		number++;
 	if (number < FF_FRONTIER_LANES)
+	{
 		strlcpy(lane_id, all->lanes[number].lane_id, FF_LANE_LENGTH + 1);
+		if (look)
+			*look = look_at_lane(all, &all->lanes[number]);
+	}
 	leave(slot);
 	return number < FF_FRONTIER_LANES ? number : -1;
 }

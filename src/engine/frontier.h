@@ -38,7 +38,7 @@ typedef struct FfWorkClass
 
 /* Moves back that are kept, for forward moves on their way. */
 #define FF_FRONTIER_MOVES 16
-#define FF_FRONTIERS 256		/* of one database, in all lanes; those without work make way */
+#define FF_FRONTIERS 256		/* of one database; those without work make way, then other lanes */
 #define FF_FRONTIER_LANES 128	/* of one database; the least lately used one makes way */
 
 typedef struct FfFrontier
@@ -49,6 +49,7 @@ typedef struct FfFrontier
 	int64		caps_hash;
 	int64		back_moves;		/* ever, over all frontiers that this one has been */
 	FfPlace		passed;			/* nothing is to be had up to here */
+	bool		empty;			/* nor behind it */
 	FfPlace		moved_back[FF_FRONTIER_MOVES];	/* by back_moves modulo their number */
 } FfFrontier;
 
@@ -81,6 +82,7 @@ typedef struct FfFrontierLook
 	int			number;			/* -1: there is none */
 	int64		back_moves;
 	FfPlace		passed;			/* begin behind this */
+	bool		empty;			/* there is nothing behind it */
 } FfFrontierLook;
 
 /* A look at those of all classes of a lane that are known. */
@@ -96,8 +98,9 @@ typedef struct FfLaneLook
 extern FfLaneLook ff_frontier_look_at_lane(const char *lane_id);
 
 /*
- * After this look ff_frontier_look was called for every class that the index has
- * for fresh, or for resumable, work: from now on no other need be asked for.
+ * After this look ff_frontier_look found a frontier for every class that the
+ * index has for fresh, or for resumable, work: from now on no other need be asked
+ * for. Not for a transaction that has written: its index may be rolled back.
  */
 extern void ff_frontier_complete(const FfLaneLook *look, const char *lane_id, bool resumable);
 
@@ -106,26 +109,24 @@ extern FfFrontierLook ff_frontier_look(const FfWorkClass *class);
 
 /*
  * The first live row, by a snapshot younger than the look, is at this place, or
- * there is none (NULL): nothing is to be had before it. Not for a transaction
- * that has written: what it has taken may be had again.
+ * there is none. Not for a transaction that has written: what it has taken may be
+ * had again.
  */
 extern void ff_frontier_advance(const FfFrontierLook *look, const FfWorkClass *class,
 								const FfPlace *first_live);
+extern void ff_frontier_note_empty(const FfFrontierLook *look, const FfWorkClass *class);
 
 /* Work became claimable at this place: after the commit, by one who holds the slot's lock. */
 extern void ff_frontier_move_back(FfFrontiers *frontiers, const FfWorkClass *class,
 								  const FfPlace *place);
 
-/* The next three are the worker's, which has a slot. */
-
-/* The number of the first lane from this number on, with a copy of its id; -1: there is none. */
-extern int	ff_frontier_lane(int number, char lane_id[FF_LANE_LENGTH + 1]);
+/* The rest is for the worker, which has a slot. */
 
 /*
- * Without noting the class, vouched for or not; one that is not there is passed
- * to the end where all classes are known, and else not at all.
+ * The number of the first lane from this number on, with a copy of its id and,
+ * unless that is NULL, a look at it, which is no use of the lane; -1: there is none.
  */
-extern FfFrontierLook ff_frontier_peek(const FfWorkClass *class);
+extern int	ff_frontier_lane(int number, char lane_id[FF_LANE_LENGTH + 1], FfLaneLook *look);
 
 /* All lanes were swept, and will be again before this instant of the steady clock; 0: they will not. */
 extern void ff_frontier_vouch(int64 until_ms);

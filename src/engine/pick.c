@@ -35,7 +35,7 @@ typedef struct Source
 struct FfPick
 {
 	const char *lane_id;
-	ArrayType  *capabilities;
+	const FfTokens *worker;
 	int			wanted;
 	int64		now_ms;
 	Source	   *sources;
@@ -116,33 +116,53 @@ begin_place(const FfFrontierLook *look, const FfWorkClass *class)
 	return ff_place_compare(&mine, &look->passed) < 0 ? mine : look->passed;
 }
 
+/* Where the first row is, if there is one, nobody needs to look before. */
+static void
+note_first(const Source *source, bool found, const FfFrontierLook *look, const FfWorkClass *class)
+{
+	FfPlace		first;
+
+	if (!found)
+	{
+		ff_frontier_note_empty(look, class);
+		return;
+	}
+	first = ff_workscan_place(&source->scan);
+	ff_frontier_advance(look, class, &first);
+}
+
 /*
- * To the first row of the class that is worth locking. What a transaction has
- * taken may be had again, so that it must not move the frontier past it.
+ * What a transaction has taken or put in by hand may be rolled back, and a
+ * snapshot that it keeps is old: what it sees is for itself.
  */
+static bool
+sees_for_all(void)
+{
+	return !IsolationUsesXactSnapshot() && !TransactionIdIsValid(GetTopTransactionIdIfAny());
+}
+
+/* To the first row of the class that is worth locking. */
 static void
 begin_source(const FfPick *pick, Source *source, const FfWorkClass *class, const FfFrontierLook *look)
 {
 	FfPlace		place = begin_place(look, class);
-	FfPlace		first;
+	ArrayType  *required = ff_requirement_of(class->caps_hash);
 	bool		found;
 
 	source->exhausted = true;
-	if (ff_place_is_last(&place) || !ff_requirement_may_match(class->caps_hash, pick->capabilities))
+	if (required && !ff_capabilities_match(required, pick->worker))
 		return;
 	found = ff_workscan_begin(&source->scan, class, &place);
-	if (found)
-		first = ff_workscan_place(&source->scan);
-	if (!IsolationUsesXactSnapshot() && !TransactionIdIsValid(GetTopTransactionIdIfAny()))
-		ff_frontier_advance(look, class, found ? &first : NULL);
-	if (found)
-	{
-		ff_requirement_learn(class->caps_hash, tokens_of(&source->scan.row));
-		if (ff_requirement_may_match(class->caps_hash, pick->capabilities))
-			seek(pick, source, true);
-		else
-			ff_workscan_end(&source->scan);
-	}
+	if (sees_for_all())
+		note_first(source, found, look, class);
+	if (!found)
+		return;
+	required = tokens_of(&source->scan.row);
+	ff_requirement_learn(class->caps_hash, required);
+	if (ff_capabilities_match(required, pick->worker))
+		seek(pick, source, true);
+	else
+		ff_workscan_end(&source->scan);
 }
 
 static void
@@ -160,32 +180,48 @@ add_class(FfPick *pick, const FfWorkClass *class, const FfFrontierLook *look)
 	pick->sources[pick->nsources++] = source;
 }
 
-/*
- * Add the lane's classes of fresh or resumable work. Of work that this very
- * transaction has made claimable nobody knows yet.
- */
+/* Add the known classes of fresh or resumable work. */
 static void
-add_classes(FfPick *pick, const FfLaneLook *lane, bool resumable)
+add_known_classes(FfPick *pick, const FfLaneLook *lane, bool resumable)
 {
 	FfWorkClass class = {.lane_id = pick->lane_id,.resumable = resumable};
 
-	if (lane->complete[resumable] && !ff_wake_owes_lane(pick->lane_id))
+	for (int i = 0; i < lane->nclasses; i++)
 	{
-		for (int i = 0; i < lane->nclasses; i++)
-			if (lane->classes[i].resumable == resumable)
-			{
-				class.caps_hash = lane->classes[i].caps_hash;
-				add_class(pick, &class, &lane->classes[i]);
-			}
-		return;
+		const FfFrontierLook *look = &lane->classes[i];
+
+		if (look->resumable != resumable || look->empty)
+			continue;
+		class.caps_hash = look->caps_hash;
+		add_class(pick, &class, look);
 	}
+}
+
+/* Ask the index for them. */
+static void
+search_classes(FfPick *pick, const FfLaneLook *lane, bool resumable)
+{
+	FfWorkClass class = {.lane_id = pick->lane_id,.resumable = resumable};
+	bool		complete = sees_for_all();
+
 	for (bool found = ff_workscan_class(&class, true); found; found = ff_workscan_class(&class, false))
 	{
 		FfFrontierLook look = ff_frontier_look(&class);
 
 		add_class(pick, &class, &look);
+		complete &= look.number >= 0;
 	}
-	ff_frontier_complete(lane, pick->lane_id, resumable);
+	if (complete)
+		ff_frontier_complete(lane, pick->lane_id, resumable);
+}
+
+static void
+add_classes(FfPick *pick, const FfLaneLook *lane, bool resumable)
+{
+	if (lane->complete[resumable] && sees_for_all())
+		add_known_classes(pick, lane, resumable);
+	else
+		search_classes(pick, lane, resumable);
 }
 
 FfPick *
@@ -196,7 +232,7 @@ ff_pick_begin(const char *lane_id, ArrayType *capabilities, bool include_resumab
 	FfLaneLook	lane;
 
 	pick->lane_id = lane_id;
-	pick->capabilities = capabilities;
+	pick->worker = ff_capabilities_read(capabilities);
 	pick->wanted = wanted;
 	pick->now_ms = now_ms;
 	if (!ff_lane_is_open(lane_id))
@@ -264,7 +300,7 @@ may_be_claimed(FfPick *pick, const Source *source, FfCandidate *candidate)
 
 	if (!is_claimable(source, &candidate->core) ||
 		is_overdue(pick, candidate->core.deadline_at_ms) ||
-		!ff_capabilities_match(candidate->required_capabilities, pick->capabilities))
+		!ff_capabilities_match(candidate->required_capabilities, pick->worker))
 		return false;
 	if (!ff_flow_withholds(&candidate->core))
 		return true;

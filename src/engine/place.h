@@ -18,11 +18,6 @@ typedef struct FfPlace
 /* Before every row in claim order. */
 #define FF_FIRST_PLACE ((FfPlace) {.priority = PG_INT32_MAX, .created_at_ms = PG_INT64_MIN})
 
-/* Behind every row there is. */
-#define FF_LAST_PLACE ((FfPlace) { \
-	.priority = PG_INT32_MIN, .created_at_ms = PG_INT64_MAX, \
-	.execution_id = {"\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff"}})
-
 /* Negative, zero or positive, as a comes before, at or behind b. */
 static inline int
 ff_place_compare(const FfPlace *a, const FfPlace *b)
@@ -35,9 +30,9 @@ ff_place_compare(const FfPlace *a, const FfPlace *b)
 }
 
 static inline bool
-ff_place_is_last(const FfPlace *place)
+ff_place_is_first(const FfPlace *place)
 {
-	return ff_place_compare(place, &FF_LAST_PLACE) == 0;
+	return ff_place_compare(place, &FF_FIRST_PLACE) == 0;
 }
 
 /* The last place before this one. */
@@ -48,7 +43,8 @@ ff_place_before(FfPlace place)
 		if (place.execution_id.data[i]-- != 0)
 			return place;
 	/* the id was the first one there is; by now it is the last */
-	place.created_at_ms--;
+	if (place.created_at_ms-- == PG_INT64_MIN)
+		return FF_FIRST_PLACE;
 	return place;
 }
 

@@ -7,10 +7,11 @@
 #include "utils/memutils.h"
 
 #include "base/clock.h"
-#include "engine/capability.h"
 
 #define MOST 1024				/* then all are forgotten */
 #define KEPT_MS 5000
+/* As large as a set gets that was checked; one put in by hand may be larger. */
+#define LARGEST 8192
 
 typedef struct Requirement
 {
@@ -62,7 +63,7 @@ ff_requirement_learn(int64 caps_hash, ArrayType *tokens)
 	Requirement *requirement;
 	ArrayType  *copy;
 
-	if (find(caps_hash))
+	if (find(caps_hash) || VARSIZE_ANY(tokens) > LARGEST)
 		return;
 	if (known == NULL || hash_get_num_entries(known) >= MOST)
 		forget_all();
@@ -73,10 +74,10 @@ ff_requirement_learn(int64 caps_hash, ArrayType *tokens)
 	requirement->tokens = copy;
 }
 
-bool
-ff_requirement_may_match(int64 caps_hash, ArrayType *worker)
+ArrayType *
+ff_requirement_of(int64 caps_hash)
 {
 	const Requirement *requirement = find(caps_hash);
 
-	return requirement == NULL || ff_capabilities_match(requirement->tokens, worker);
+	return requirement ? requirement->tokens : NULL;
 }

@@ -17,7 +17,7 @@
 /* The class was just seen to require these (text[]). Keeps a copy. */
 extern void ff_requirement_learn(int64 caps_hash, ArrayType *tokens);
 
-/* False when the class is known to require what is not among a worker's tokens. */
-extern bool ff_requirement_may_match(int64 caps_hash, ArrayType *worker);
+/* What was seen (text[]), or NULL; stays until the next call here. */
+extern ArrayType *ff_requirement_of(int64 caps_hash);
 
 #endif							/* FF_REQUIREMENT_H */

@@ -95,26 +95,17 @@ ff_wake_outbox(FfOutbox outbox, int64 event_id)
 	ff_wake_count(FF_COUNT_EVENTS_COMPLETION + outbox - 1, 1);
 }
 
-static bool
-has_lane(const Owed *level, const char *lane_id)
+static void
+add_lane(Owed *level, const char *lane_id, bool copy)
 {
+	MemoryContext old;
 	ListCell   *cell;
 
 	foreach(cell, level->lanes)
 	{
 		if (strcmp(lfirst(cell), lane_id) == 0)
-			return true;
+			return;
 	}
-	return false;
-}
-
-static void
-add_lane(Owed *level, const char *lane_id, bool copy)
-{
-	MemoryContext old;
-
-	if (has_lane(level, lane_id))
-		return;
 	old = MemoryContextSwitchTo(level->memory);
 	level->lanes = lappend(level->lanes, copy ? pstrdup(lane_id) : unconstify(char *, lane_id));
 	MemoryContextSwitchTo(old);
@@ -124,15 +115,6 @@ void
 ff_wake_lane(const char *lane_id)
 {
 	add_lane(current(), lane_id, true);
-}
-
-bool
-ff_wake_owes_lane(const char *lane_id)
-{
-	for (const Owed *level = owed; level; level = level->outer)
-		if (has_lane(level, lane_id))
-			return true;
-	return false;
 }
 
 static Work *

@@ -35,9 +35,6 @@ extern void ff_wake_work(const FfWorkClass *class, const FfPlace *place);
  */
 extern bool ff_wake_owes_work(const FfWorkClass *class, FfPlace *first);
 
-/* True where it owes news of this lane, such as that of work. */
-extern bool ff_wake_owes_lane(const char *lane_id);
-
 /* A reconciler will have something to do at this instant. */
 extern void ff_wake_due(FfReconciler reconciler, int64 due_at_ms);
 

@@ -10,9 +10,9 @@
 /* The parts of a class behind a place, in claim order. */
 enum
 {
+	EVERYTHING,
 	SAME_PRIORITY,				/* younger, or of the same age with a later id */
-	LOWER_PRIORITY,
-	END
+	LOWER_PRIORITY				/* comes after that */
 };
 
 static FfTable fresh_rows = FF_TABLE("ff_exec_core", "ff_exec_core_claim_idx", FF_WORK_COLUMNS);
@@ -37,13 +37,10 @@ begin_part(FfWorkScan *scan)
 		FF_BOUND_WITH_NEXT(4, Int64GetDatum(begin->created_at_ms)),
 		FF_BOUND(5, BTGreaterStrategyNumber, UUIDPGetDatum(&begin->execution_id)),
 	};
-	int			nbounds = lengthof(bounds);
+	int			nbounds = scan->part == SAME_PRIORITY ? 5 : scan->part == LOWER_PRIORITY ? 3 : 2;
 
 	if (scan->part == LOWER_PRIORITY)
-	{
 		bounds[2].strategy = BTLessStrategyNumber;
-		nbounds = begin->priority == PG_INT32_MAX ? 2 : 3;
-	}
 	scan->scan = ff_scan_begin(rows_of(&scan->class), bounds, nbounds);
 }
 
@@ -55,8 +52,11 @@ ff_workscan_next(FfWorkScan *scan)
 		if (ff_scan_next(scan->scan, &scan->row))
 			return true;
 		ff_workscan_end(scan);
-		if (++scan->part != END)
+		if (scan->part == SAME_PRIORITY)
+		{
+			scan->part = LOWER_PRIORITY;
 			begin_part(scan);
+		}
 	}
 	return false;
 }
@@ -68,7 +68,7 @@ ff_workscan_begin(FfWorkScan *scan, const FfWorkClass *class, const FfPlace *beh
 	/* where it stays while scans have keys that point to it */
 	scan->begin = palloc(sizeof(FfPlace));
 	*scan->begin = *behind;
-	scan->part = behind->priority == PG_INT32_MAX ? LOWER_PRIORITY : SAME_PRIORITY;
+	scan->part = ff_place_is_first(behind) ? EVERYTHING : SAME_PRIORITY;
 	begin_part(scan);
 	return ff_workscan_next(scan);
 }
