@@ -362,6 +362,29 @@ claims('c', PATIENCE, 'put in by hand, of a new class', rows(q(SELECT put_by_han
 is( rows(q(BEGIN; CREATE TEMP TABLE own AS SELECT put('c', 0, '{own}') AS id;
 	SELECT bool_and(execution_id = id) FROM own, ff_claim('c', 'w', 'w-1', '{own}', max_claims => 5); ROLLBACK)),
 	't', 'a transaction claims what it alone knows of');
+is( rows(q(BEGIN; SELECT count(*) FROM ff_claim('by-hand', 'w', 'w-1'); SELECT put_by_hand('by-hand', 0, '{own}') IS NOT NULL;
+	SELECT count(*) FROM ff_claim('by-hand', 'w', 'w-1', '{own}'); ROLLBACK)),
+	"0\nt\n1", 'and what it has put in by hand itself');
+
+# Tokens that no function lets in may have the hash of others; it does no harm when they are gone.
+rows(q(SELECT put_by_hand('hash', 1000, '{"a,new"}')));
+my $behind = rows(q(SELECT put('hash', 0, '{a,new}')));
+my $session = FfSession->new($node);
+my $claim_there = q(SELECT execution_id FROM ff_claim('hash', 'w', 'w-1', '{a,new}'););
+is($session->ask($claim_there), '', 'hidden behind such a row');
+rows(q(DELETE FROM ff_exec_core WHERE required_capabilities = '{"a,new"}'));
+within(6, 'and not any more', sub { $session->ask($claim_there) eq $behind });
+$session->end;
+
+# A lane without a name is no function's either.
+rows(q(INSERT INTO ff_exec_core (partition_key, execution_id, lane_id, priority, lifecycle_phase, ownership_state, eligibility_state,
+	blocking_reason, public_state, attempt_state, created_at_ms, eligible_at_ms, required_capabilities)
+	SELECT 7, gen_random_uuid(), '', 0, 'runnable', 'unowned', 'not_eligible_until_time', 'waiting_for_delay', 'delayed',
+	'pending_first_attempt', 1, 1, ARRAY['n' || n] FROM generate_series(1, 3) n));
+within(10, 'its work becomes claimable', sub { rows(q(SELECT count(*) FROM ff_exec_core WHERE lane_id = '' AND eligibility_state = 'eligible_now')) == 3 });
+claims('c', 1, 'other lanes go on', rows(q(SELECT put('c', 0))));
+rows(q(DELETE FROM ff_exec_core WHERE lane_id = ''));
+
 my $alone = pages('flat');
 rows(q(SELECT put('flat', 7200000, ARRAY['other-' || n]) FROM generate_series(1, 20) n));
 my $beside = pages('flat');
@@ -507,6 +530,12 @@ $holder->end;
 $measuring->end;
 $waiter->end;
 $_->end for @chaos;
+
+# An index that is rolled back says nothing of the lane.
+$id = rows(q(SELECT put('truncated', 0)));
+rows(q(BEGIN; TRUNCATE ff_exec_core CASCADE; SELECT ff_claim('truncated', 'w', 'w-1'); ROLLBACK));
+claims('truncated', 0, 'there again after a TRUNCATE that was rolled back', $id);
+
 $node->backup('copy');
 my $standby = PostgreSQL::Test::Cluster->new('promoted');
 $standby->init_from_backup($node, 'copy', has_streaming => 1);
