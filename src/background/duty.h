@@ -2,7 +2,7 @@
  * duty.h - what each reconciler does, and one batch of it.
  *
  * A reconciler either works row by row: `select` (or `choose`) gives the keys of
- * what is due, oldest first, and `apply` locks what one key names (SKIP LOCKED),
+ * what is due, in an order that stays, and `apply` locks what one key names (SKIP LOCKED),
  * looks again under the lock and applies the effect; or as a whole, by `sweep`.
  * `next` gives the least instant at which something is due.
  */

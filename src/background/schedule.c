@@ -10,7 +10,7 @@
  * it begins where the last one found the first live row; a commit that tells of
  * something due earlier moves that back. What nobody tells of, the commit of a
  * prepared transaction or a row put in by hand, is found by a look from the
- * beginning, once in the interval while that is quick.
+ * beginning, once in the interval; less often where that is slow.
  */
 #include "background/schedule.h"
 
@@ -62,7 +62,7 @@ typedef struct Step
 	List	   *keys;			/* of the batch; in pass_context */
 	const char *key;			/* the one to do alone */
 	FfInt8		next;			/* what is due next, where the batch came short */
-	int64		look_ms;		/* that the batch took to find its rows, and that */
+	int64		look_ms;		/* the time it took to find the rows, and what is due next */
 	bool		failed;			/* before it came to a row */
 } Step;
 
@@ -178,13 +178,12 @@ apply_batch(void *arg)
 	Step	   *step = arg;
 	FfBatch    *batch = &step->batch;
 	ListCell   *cell;
-
 	int64		began_ms = ff_steady_ms();
 
 	if (ff_duty_has_rows(step->reconciler))
 	{
 		step->keys = keep_keys(ff_duty_select(step->reconciler, batch));
-		step->look_ms = ff_steady_ms() - began_ms;
+		step->look_ms += ff_steady_ms() - began_ms;
 		batch->more = list_length(step->keys) >= batch->limit;
 		foreach(cell, step->keys)
 		{
@@ -327,6 +326,7 @@ begin_batch(Schedule *schedule, Step *step, int32 largest)
 	batch->more = false;
 	step->keys = NIL;
 	step->next = ff_none();
+	step->look_ms = 0;
 }
 
 /* What is left to do of a batch that raised; false when the pass is over. */
@@ -433,7 +433,9 @@ ff_schedule_run(FfReconciler reconciler, void (*between) (void))
 		more = run_batch(schedule, &step, settings[reconciler].batch_size);
 		processed += step.batch.processed;
 		errors += step.batch.errors;
-		between();
+		/* not after a failure, which back_off() is to find */
+		if (!step.failed)
+			between();
 	} while (more && ff_steady_ms() - began_ms < LONGEST_PASS_MS &&
 			 !ShutdownRequestPending && !ff_extension_gone);
 

@@ -9,7 +9,7 @@
 #include "engine/workscan.h"
 
 #define INTERVAL_MS 1000
-/* Where dead entries make it slow it takes at most this part of the time, but is never put off for long. */
+/* Where dead entries make it slow it takes this part of the time; more, once it would be put off for long. */
 #define SHARE 20
 #define LONGEST_INTERVAL_MS 5000
 /* How late the next sweep may be until claims go without. */
@@ -46,13 +46,15 @@ is_known(const FfLaneLook *lane, const FfWorkClass *class)
 	return false;
 }
 
-/* The classes that the index has and claims do not know; they ask for them unless all are known. */
+/* The classes that the index has and claims do not know, where they do not ask the index themselves. */
 static void
 sweep_unknown(const FfLaneLook *lane, const char *lane_id, bool resumable)
 {
-	const FfFrontierLook none = {.number = -1,.empty = lane->complete[resumable]};
+	const FfFrontierLook none = {.number = -1,.empty = true};
 	FfWorkClass class = {.lane_id = lane_id,.resumable = resumable};
 
+	if (!lane->complete[resumable])
+		return;
 	for (bool found = ff_workscan_class(&class, true); found; found = ff_workscan_class(&class, false))
 		if (!is_known(lane, &class))
 			sweep_class(&class, &none);
@@ -103,14 +105,17 @@ ff_sweep_run(void)
 {
 	int64		began_ms = ff_steady_ms();
 	int64		took_ms;
+	int64		pause_ms;
 	bool		swept;
 
 	swept = !is_any_to_be_swept() || ff_transaction_run("frontiers", sweep, NULL);
 	took_ms = ff_steady_ms() - began_ms;
-	next_ms = ff_steady_ms() +
-		(swept ? Max(INTERVAL_MS, Min(took_ms * SHARE, LONGEST_INTERVAL_MS)) : INTERVAL_MS);
+	pause_ms = Max(INTERVAL_MS, took_ms * SHARE);
 	if (swept)
-		ff_frontier_vouch(next_ms + GRACE_MS);
+		pause_ms = Min(pause_ms, LONGEST_INTERVAL_MS);
+	next_ms = ff_steady_ms() + pause_ms;
+	if (swept)
+		ff_frontier_vouch(next_ms + took_ms + GRACE_MS);
 	else
 		ff_transaction_log("frontiers");
 }

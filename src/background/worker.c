@@ -159,12 +159,19 @@ attend(void)
 	attend_now(false);
 }
 
-/* Also between passes, which take seconds where much is due. */
 static void
 sweep_if_due(void)
 {
 	if (slot && !ff_extension_gone && ff_steady_ms() >= ff_sweep_next_ms())
 		ff_sweep_run();
+}
+
+/* Between the batches of a pass, which takes seconds where much is due. */
+static void
+look_around(void)
+{
+	attend();
+	sweep_if_due();
 }
 
 static void
@@ -176,7 +183,7 @@ run_due_passes(void)
 		if (ShutdownRequestPending || ff_extension_gone)
 			return;
 		if (ff_schedule_next_ms(i) <= ff_steady_ms())
-			ff_schedule_run(i, attend);
+			ff_schedule_run(i, look_around);
 	}
 }
 

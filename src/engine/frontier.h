@@ -14,7 +14,7 @@
  * not pass the new work, since the last moves back are kept. What nobody tells
  * of, the commit of a prepared transaction or a row put in by hand, is found by
  * the background worker's sweep, which looks for other classes and before the
- * frontiers every second or so. After each it vouches for what is held here
+ * frontiers every one to five seconds. After each it vouches for what is held here
  * until some time after the next; when that has passed, as without a worker or
  * shared memory, claims ask the index and begin at the head. So nothing stays
  * hidden, whatever the worker is kept by.

@@ -14,8 +14,9 @@
 
 static FfShared *shared = NULL;
 
-/* The slot of this backend's database, once it has one; that may come late, when another gives up its own. */
+/* The slot of this backend's database, once looked for. */
 static FfSlot *mine = NULL;
+static bool looked = false;
 
 static shmem_startup_hook_type next_startup_hook = NULL;
 #if PG_VERSION_NUM >= 150000
@@ -176,7 +177,7 @@ find_slot(Oid database)
 FfSlot *
 ff_slot(void)
 {
-	if (mine || shared == NULL || !OidIsValid(MyDatabaseId))
+	if (looked || shared == NULL || !OidIsValid(MyDatabaseId))
 		return mine;
 	LWLockAcquire(shared->lock, LW_EXCLUSIVE);
 	mine = find_slot(MyDatabaseId);
@@ -187,6 +188,7 @@ ff_slot(void)
 			mine->database = MyDatabaseId;
 	}
 	LWLockRelease(shared->lock);
+	looked = true;
 	return mine;
 }
 
