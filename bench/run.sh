@@ -2,7 +2,7 @@
 # Measures ffengine on servers of its own and prints tables of figures and ratios. `bench/run.sh --help`
 # says what is compared and how to run less or more of it:
 #
-#     make bench                                        all of it, about 40 minutes on 2 cores
+#     make bench                                        all of it, about 30 minutes on 2 cores
 #     bench/run.sh --quick                              all of it in small, about 8 minutes
 #     bench/run.sh --work cycle --clients 8 --seconds 10
 #     bench/run.sh --markdown FILE                      writes the tables as Markdown, too
