@@ -7,7 +7,7 @@
 #   make check        runs every test on private servers, installs nothing;
 #                     TESTS="sql/handles isolation/claim t/010_fuzz.pl examples/psql" runs just these
 #   make quickstart   starts a private server and runs a workflow on it
-#   make bench        measures for about 40 minutes, prints tables of ratios; BENCH="--quick" is shorter,
+#   make bench        measures for about 30 minutes, prints tables of ratios; BENCH="--quick" is shorter,
 #                     BENCH="--work cycle,held --rounds 5" is a part, bench/run.sh --help tells the rest
 #   make dist         the PGXN archive
 #   make clean
