@@ -14,7 +14,6 @@
 #define TAG_END "}:"
 #define TAG_END_LENGTH 2
 
-#define MAX_LANE_LENGTH 64
 #define MAX_TAG_KEY_LENGTH 128
 
 /* The bytes of a UUID between the hyphens of its text. */
@@ -186,10 +185,10 @@ ff_check_lane(const char *lane_id)
 
 	if (length == 0)
 		ff_raise_rule(FF_INVALID_INPUT, "lane_empty", "lane_id is empty",
-					  "a lane id has 1 to %d bytes", MAX_LANE_LENGTH);
-	if (length > MAX_LANE_LENGTH)
+					  "a lane id has 1 to %d bytes", FF_LANE_LENGTH);
+	if (length > FF_LANE_LENGTH)
 		ff_raise_rule(FF_INVALID_INPUT, "lane_too_long", "lane_id is too long",
-					  "%zu bytes, at most %d", length, MAX_LANE_LENGTH);
+					  "%zu bytes, at most %d", length, FF_LANE_LENGTH);
 	for (size_t i = 0; i < length; i++)
 		if (lane_id[i] < 0x20 || lane_id[i] > 0x7E)
 			ff_raise_rule(FF_INVALID_INPUT, "lane_non_printable",

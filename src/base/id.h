@@ -19,6 +19,8 @@ typedef struct FfExecutionId
 	pg_uuid_t	uuid;
 } FfExecutionId;
 
+#define FF_LANE_LENGTH 64		/* the longest lane id, in bytes */
+
 /* Buffer sizes with the zero byte: a UUID's text, and "{fp:255}:" before one. */
 #define FF_UUID_SIZE 37
 #define FF_EXECUTION_ID_SIZE (9 + FF_UUID_SIZE)

@@ -24,9 +24,8 @@
 
 #include "base/compat.h"
 
+#include "base/id.h"
 #include "engine/place.h"
-
-#define FF_LANE_LENGTH 64		/* the longest lane_id, in bytes */
 
 /* One capability class of a lane; resumable work has an order of its own. */
 typedef struct FfWorkClass
