@@ -6,7 +6,6 @@
 #include "base/compat.h"
 
 #include "access/xlog.h"
-#include "portability/instr_time.h"
 
 #include "background/duty_state.h"
 #include "background/pass.h"
@@ -48,15 +47,10 @@ static void
 run_and_note(FfReconciler reconciler, FfPass *pass, const FfDutyState *state)
 {
 	FfReconcilerRun run = {.last_run_at_ms = pass->batch.now_ms,.runs = 1};
-	instr_time	start;
-	instr_time	duration;
+	int64		began_us = ff_steady_us();
 
-	INSTR_TIME_SET_CURRENT(start);
 	ff_pass_run(reconciler, pass);
-	INSTR_TIME_SET_CURRENT(duration);
-	INSTR_TIME_SUBTRACT(duration, start);
-
-	run.last_duration_ms = INSTR_TIME_GET_MILLISEC(duration);
+	run.last_duration_ms = (ff_steady_us() - began_us) / 1000.0;
 	run.last_processed = run.processed = pass->batch.processed;
 	run.last_errors = run.errors = pass->batch.errors;
 	if (run.errors > 0)

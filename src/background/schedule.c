@@ -14,7 +14,6 @@
  */
 #include "background/schedule.h"
 
-#include "portability/instr_time.h"
 #include "postmaster/interrupt.h"
 #include "utils/memutils.h"
 
@@ -331,7 +330,7 @@ begin_batch(Schedule *schedule, Step *step, int32 largest)
 
 /* What is left to do of a batch that raised; false when the pass is over. */
 static bool
-rescue_batch(Step *step, const char *what, int64 passed_over)
+rescue_batch(Schedule *schedule, Step *step, const char *what, int64 passed_over)
 {
 	step->next = ff_none();
 	if (ff_extension_gone || ShutdownRequestPending ||
@@ -341,6 +340,7 @@ rescue_batch(Step *step, const char *what, int64 passed_over)
 	{
 		step->batch.errors++;
 		step->failed = true;
+		back_off(schedule, step->reconciler);
 		return false;
 	}
 	apply_one_by_one(step, what, passed_over);
@@ -360,7 +360,7 @@ run_batch(Schedule *schedule, Step *step, int32 largest)
 	what = psprintf("%s (%d rows)", ff_reconciler_defaults[step->reconciler].name, batch->limit);
 	if (ff_transaction_run(what, apply_batch, step))
 		note_next(schedule, step);
-	else if (!rescue_batch(step, what, passed_over))
+	else if (!rescue_batch(schedule, step, what, passed_over))
 		return false;
 	adapt_batch(schedule, largest, ff_steady_ms() - began_ms);
 	return batch->more;
@@ -413,9 +413,7 @@ ff_schedule_run(FfReconciler reconciler, void (*between) (void))
 {
 	Schedule   *schedule = &schedules[reconciler];
 	Step		step = {.reconciler = reconciler};
-	int64		began_ms = ff_steady_ms();
-	instr_time	began;
-	instr_time	took;
+	int64		began_us = ff_steady_us();
 	int64		now_ms = ff_now_ms();
 	int64		processed = 0;
 	int64		errors = 0;
@@ -423,7 +421,6 @@ ff_schedule_run(FfReconciler reconciler, void (*between) (void))
 	MemoryContext old = MemoryContextSwitchTo(pass_context);
 
 	schedule->run.last_run_at_ms = ff_real_ms();
-	INSTR_TIME_SET_CURRENT(began);
 	/* what is published while it runs is not to be forgotten */
 	schedule->due_at_ms = FF_NEVER_DUE;
 	if (is_look_due(schedule, settings[reconciler].interval_ms))
@@ -433,20 +430,14 @@ ff_schedule_run(FfReconciler reconciler, void (*between) (void))
 		more = run_batch(schedule, &step, settings[reconciler].batch_size);
 		processed += step.batch.processed;
 		errors += step.batch.errors;
-		/* not after a failure, which back_off() is to find */
-		if (!step.failed)
-			between();
-	} while (more && ff_steady_ms() - began_ms < LONGEST_PASS_MS &&
+		between();
+	} while (more && ff_steady_us() - began_us < LONGEST_PASS_MS * 1000 &&
 			 !ShutdownRequestPending && !ff_extension_gone);
 
-	INSTR_TIME_SET_CURRENT(took);
-	INSTR_TIME_SUBTRACT(took, began);
-	schedule->run.last_duration_ms = INSTR_TIME_GET_MILLISEC(took);
+	schedule->run.last_duration_ms = (ff_steady_us() - began_us) / 1000.0;
 	schedule->again = more;
 	schedule->last_end_ms = ff_steady_ms();
-	if (step.failed)
-		back_off(schedule, reconciler);
-	else
+	if (!step.failed)
 		recover(schedule);
 	/* what was due and could not be done waits for the interval */
 	if (step.next.isset && !ff_duty_is_unhurried(reconciler) &&

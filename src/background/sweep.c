@@ -50,14 +50,14 @@ is_known(const FfLaneLook *lane, const FfWorkClass *class)
 static void
 sweep_unknown(const FfLaneLook *lane, const char *lane_id, bool resumable)
 {
-	const FfFrontierLook none = {.number = -1,.empty = true};
 	FfWorkClass class = {.lane_id = lane_id,.resumable = resumable};
+	FfPlace		first;
 
 	if (!lane->complete[resumable])
 		return;
 	for (bool found = ff_workscan_class(&class, true); found; found = ff_workscan_class(&class, false))
-		if (!is_known(lane, &class))
-			sweep_class(&class, &none);
+		if (!is_known(lane, &class) && ff_workscan_first(&class, &first))
+			ff_wake_work(&class, &first);
 }
 
 static void

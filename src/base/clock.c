@@ -18,12 +18,18 @@ ff_real_ms(void)
 }
 
 int64
-ff_steady_ms(void)
+ff_steady_us(void)
 {
 	instr_time	now;
 
 	INSTR_TIME_SET_CURRENT(now);
-	return (int64) INSTR_TIME_GET_MILLISEC(now);
+	return (int64) INSTR_TIME_GET_MICROSEC(now);
+}
+
+int64
+ff_steady_ms(void)
+{
+	return ff_steady_us() / 1000;
 }
 
 int64

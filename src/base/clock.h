@@ -24,6 +24,7 @@ extern int64 ff_real_ms(void);
  * for what shared memory holds for a time.
  */
 extern int64 ff_steady_ms(void);
+extern int64 ff_steady_us(void);
 
 /* now + duration, but at most FF_MAX_INSTANT_MS; both in milliseconds, duration >= 0. */
 extern int64 ff_after_ms(int64 now_ms, int64 duration_ms);
